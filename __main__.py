@@ -1,0 +1,105 @@
+"""Joins an AWS VPC and an OCI VCN by two IPsec tunnels: the AWS side, the OCI side and a Libreswan host."""
+
+from __future__ import annotations
+
+import os
+
+import pulumi
+from pulumi import ResourceOptions
+
+from components import configuration, survey
+from components.aws_side import AwsSide, AwsSideArgs
+from components.configuration import SettingError
+from components.labels import Tags
+from components.libreswan_host import LibreswanHost, LibreswanHostArgs
+from components.oci_side import OciSide, OciSideArgs
+from components.providers import make_providers
+from components.tunnel_check import TunnelCheck, TunnelCheckArgs
+
+project, stack = pulumi.get_project(), pulumi.get_stack()
+try:
+    settings = configuration.parse(*configuration.read(project, os.environ))
+    providers = make_providers(settings, os.environ)
+    tags = Tags(project=project, stack=stack, given=settings.stack.tags)
+    found = survey.look(settings, tags, providers)
+except SettingError as refused:
+    raise pulumi.RunError(str(refused)) from None
+
+options = ResourceOptions(providers=[providers.aws, providers.oci])
+region = providers.aws.region.apply(str)
+
+aws_side = AwsSide(
+    "aws",
+    AwsSideArgs(
+        settings=settings.aws,
+        given=found.aws.vpc,
+        vpc_cidrs=found.vpc_cidrs,
+        vcn_cidrs=found.vcn_cidrs,
+        zones=found.aws.zones,
+        tags=tags,
+        disposable=settings.stack.disposable,
+    ),
+    opts=options,
+)
+oci_side = OciSide(
+    "oci",
+    OciSideArgs(
+        settings=settings.oci,
+        tunnel=settings.tunnel,
+        given=found.oci.vcn,
+        device_shape_id=found.oci.device_shape_id,
+        vpc_cidrs=found.vpc_cidrs,
+        vcn_cidrs=found.vcn_cidrs,
+        public_ip=aws_side.public_ip,
+        sign_in=providers.sign_in,
+        tags=tags,
+        disposable=settings.stack.disposable,
+    ),
+    opts=options,
+)
+host = LibreswanHost(
+    "host",
+    LibreswanHostArgs(
+        aws=settings.aws,
+        host=settings.host,
+        tunnel=settings.tunnel,
+        aws_side=aws_side,
+        tunnels=oci_side.tunnels,
+        vpc_cidrs=found.vpc_cidrs,
+        vcn_cidrs=found.vcn_cidrs,
+        region=region,
+        newest_image=found.aws.newest_image,
+        zones=found.aws.zones,
+        tags=tags,
+    ),
+    opts=options,
+)
+if settings.stack.proof:
+    proof = TunnelCheck(
+        "proof",
+        TunnelCheckArgs(
+            aws_side=aws_side,
+            oci_side=oci_side,
+            instance_id=host.instance_id,
+            vpc_cidrs=found.vpc_cidrs,
+            vcn_cidrs=found.vcn_cidrs,
+            region=region,
+            timeout_minutes=settings.stack.proof_timeout_minutes,
+            sign_in=providers.sign_in,
+        ),
+        opts=options,
+    )
+    pulumi.export("tunnelStates", proof.states)
+
+pulumi.export("cpeAddress", aws_side.public_ip)
+pulumi.export("headends", {f"tunnel-{n}": tunnel.headend for n, tunnel in enumerate(oci_side.tunnels, start=1)})
+pulumi.export("tunnelIds", {f"tunnel-{n}": tunnel.id for n, tunnel in enumerate(oci_side.tunnels, start=1)})
+pulumi.export("connectionId", oci_side.connection_id)
+pulumi.export("drgId", oci_side.drg_id)
+pulumi.export("vcnId", oci_side.vcn_id)
+pulumi.export("instanceId", host.instance_id)
+pulumi.export("networkInterfaceId", aws_side.network_interface_id)
+pulumi.export(
+    "lookCloser",
+    pulumi.Output.concat("aws ssm start-session --region ", region, " --target ", host.instance_id),
+)

@@ -1,0 +1,63 @@
+"""Explicit providers: each cloud's settings from the stack's `aws:` and `oci:` configuration, passed on once."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_oci as oci
+
+from components.configuration import SettingError, read
+from components.settings import Settings
+
+# Oracle answers 409 while a connection is provisioning, which takes minutes; only this file makes the provider
+# try longer than two. Relative, so that every checkout previews the same.
+OCI_RETRIES = "oci-retries.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Providers:
+    """Both clouds' providers, and what the commands need to sign in by themselves."""
+
+    aws: aws.Provider
+    oci: oci.Provider
+    sign_in: pulumi.Output[str]
+    """Secret JSON of the `aws:` and `oci:` configuration: the standard input of every command."""
+
+
+def make_providers(settings: Settings, environment: Mapping[str, str]) -> Providers:
+    """Raises SettingError for a provider setting that does not exist."""
+    aws_values, aws_secrets = read("aws", environment)
+    oci_values, oci_secrets = read("oci", environment)
+    aws_arguments = _arguments("aws", aws.Provider, aws_values, aws_secrets)
+    oci_arguments = _arguments("oci", oci.Provider, oci_values, oci_secrets)
+    if prefixes := settings.aws.ignored_aws_tag_prefixes:
+        aws_arguments.setdefault("ignore_tags", {"key_prefixes": list(prefixes)})
+    if ignored := settings.oci.ignored_defined_tags:
+        oci_arguments.setdefault("ignore_defined_tags", list(ignored))
+    oci_arguments.setdefault("retries_config_file", OCI_RETRIES)
+    return Providers(
+        aws=aws.Provider("aws", **aws_arguments),
+        oci=oci.Provider("oci", **oci_arguments),
+        sign_in=pulumi.Output.secret(json.dumps({"aws": aws_values, "oci": oci_values}, sort_keys=True)),
+    )
+
+
+def _arguments(
+    namespace: str, provider: type, values: Mapping[str, str], secret_keys: frozenset[str]
+) -> dict[str, Any]:
+    known = inspect.signature(provider._internal_init).parameters  # type: ignore[attr-defined]
+    arguments: dict[str, Any] = {}
+    for key, text in values.items():
+        name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).lower()
+        if name not in known:
+            raise SettingError(f"{namespace}:{key}: the {namespace} provider has no such setting")
+        value = json.loads(text) if text[:1] in ("[", "{") else {"true": True, "false": False}.get(text, text)
+        arguments[name] = pulumi.Output.secret(value) if key in secret_keys else value
+    return arguments
