@@ -1,0 +1,75 @@
+"""Both clouds and the three plugins that stand between them and the engine, started together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab.clouds.aws.server import AwsCloud, start_aws
+from lab.clouds.oci.behaviour import Behaviour
+from lab.clouds.oci.server import OciCloud, start_oci
+from lab.clouds.plugins import aws, command, oci
+from lab.clouds.plugins.servicer import RunningPlugin, start_plugin
+from lab.clouds.tunnel_rule import TunnelRule
+
+# Where the stacks of the lab are; one region is enough for a tunnel.
+REGION = "us-east-1"
+
+
+@dataclass
+class Clouds:
+    """The running stand-ins. `folder` keeps what they record and which faults they inject."""
+
+    folder: Path
+    aws: AwsCloud
+    oci: OciCloud
+    plugins: dict[str, RunningPlugin]
+
+    @classmethod
+    def start(cls, folder: Path, behaviour: Behaviour | None = None) -> Clouds:
+        """Starts both clouds, empty. Plugins follow with `serve`, once the engine's environment is known."""
+        folder.mkdir(parents=True, exist_ok=True)
+        amazon = start_aws(record=folder / "aws-calls.jsonl")
+        oracle = start_oci(
+            record=folder / "oci-calls.jsonl",
+            judge=TunnelRule(amazon.endpoint, REGION),
+            behaviour=behaviour or Behaviour(),
+        )
+        return cls(folder, amazon, oracle, {})
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What leads AWS' and Oracle's SDKs, and so plugins and commands, to the stand-ins."""
+        return {
+            "AWS_ENDPOINT_URL": self.aws.endpoint,
+            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "CLIENT_HOST_OVERRIDES": f"oci_core.VirtualNetworkClient={self.oci.endpoint}",
+            "LAB_FAULTS": str(self.faults),
+            "LAB_RECORD": str(self.record),
+        }
+
+    @property
+    def faults(self) -> Path:
+        """The file of faults and delays, read at every call of a plugin; see plugins/faults.py."""
+        return self.folder / "faults.json"
+
+    @property
+    def record(self) -> Path:
+        """The file that every registered resource's inputs go to, a line each."""
+        return self.folder / "registered.jsonl"
+
+    def serve(self, engine_environment: Mapping[str, str]) -> dict[str, int]:
+        """Starts the plugins as children of an engine with this environment would be: their ports."""
+        tables = {"aws": aws.plugin, "oci": oci.plugin, "command": command.plugin}
+        self.plugins = {name: start_plugin(table(engine_environment)) for name, table in tables.items()}
+        return {name: plugin.port for name, plugin in self.plugins.items()}
+
+    def stop(self) -> None:
+        """Ends plugins and clouds; what they held is gone."""
+        for plugin in self.plugins.values():
+            plugin.stop()
+        self.oci.stop()
+        self.aws.stop()

@@ -1,0 +1,52 @@
+"""The Python environment of the program, its commands, the lab and the tests: `python3 -m lab.setup.environment`.
+
+Standard library only, because it runs before there is an environment.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from lab.setup.cache import fingerprint, make_once
+from lab.setup.steps import SetUpError, main, run, step
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOCK = REPOSITORY / "requirements-lab.txt"
+LINK = REPOSITORY / ".venv"
+
+
+def environment() -> Path:
+    """The environment for this lock file and this Python, made if it is new. Raises SetUpError."""
+    # ensurepip is what Debian leaves out of a Python without its venv package.
+    if importlib.util.find_spec("ensurepip") is None:
+        raise SetUpError(f"{sys.executable} cannot make environments: install python3-venv")
+    name = f"python-{fingerprint(LOCK, sys.version, sys.base_prefix)}"
+    return make_once(name, _install)
+
+
+def _install(folder: Path) -> None:
+    with step(f"Python environment from {LOCK.name} (about a minute and 0.9 GB)"):
+        run([sys.executable, "-m", "venv", folder])
+        # Compiling every module of three cloud SDKs takes longer than compiling what is imported, later.
+        run(
+            [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            + ["--no-compile", "--require-hashes", "--requirement", LOCK]
+        )
+
+
+def link(folder: Path) -> None:
+    """Point the checkout's `.venv` at the environment. Raises SetUpError where `.venv` is something else."""
+    if LINK.exists() and not LINK.is_symlink():
+        raise SetUpError(f"{LINK} is a folder that `make install` has not made: move it away and try again")
+    if LINK.is_symlink() and LINK.readlink() == folder:
+        return
+    fresh = LINK.with_name(f".venv.{os.getpid()}")
+    fresh.symlink_to(folder)
+    fresh.replace(LINK)
+
+
+if __name__ == "__main__":
+    main(lambda: link(environment()))
