@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 import pulumi
-from pulumi import ResourceOptions
+import pulumi_aws as aws
+from pulumi import InvokeOutputOptions, ResourceOptions
 
 from components import configuration, survey
 from components.aws_side import AwsSide, AwsSideArgs
@@ -26,7 +27,8 @@ except SettingError as refused:
     raise pulumi.RunError(str(refused)) from None
 
 options = ResourceOptions(providers=[providers.aws, providers.oci])
-region = providers.aws.region.apply(str)
+# Asked of AWS: the provider may have it from a profile or the environment.
+region = aws.get_region_output(opts=InvokeOutputOptions(provider=providers.aws)).region
 
 aws_side = AwsSide(
     "aws",

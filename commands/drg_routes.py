@@ -131,7 +131,7 @@ def _read_rules(client: Any, table_id: str, elapsed: float) -> list[Rule]:
         Rule(
             destination=IPv4Network(rule.destination),
             next_hop=rule.next_hop_drg_attachment_id,
-            blackhole=bool(rule.is_blackhole) or rule.next_hop_drg_attachment_id == "BLACKHOLE",
+            blackhole=bool(rule.is_blackhole),
         )
         for rule in listed
         # A conflicting route was not imported; a service's label or an IPv6 range is none of ours.

@@ -182,7 +182,7 @@ def change(
             found = read(rule.list_id)
         if found.data["lifecycleState"] in ("TERMINATING", "TERMINATED"):
             raise GoneError(f"{kind} {rule.list_id} is {found.data['lifecycleState']}")
-        present = found.data[rule.field] or []
+        present = found.data[rule.field]
         wanted = changed(present, rule)
         if wanted is None:
             return Look(f"{kind} {rule.list_id}: nothing to do", "")

@@ -50,7 +50,7 @@ class AwsSide(pulumi.ComponentResource):
     security_group_id: pulumi.Output[str]
     host_subnet_cidr: IPv4Network
     route_table_ids: list[pulumi.Output[str]]
-    """Every table with routes to the VCN."""
+    """Every table with routes to the VCN, created ones first."""
     network_acl_id: pulumi.Input[str] | None
     """The ACL of the host subnet that takes the headends' rules; None leaves a given subnet's ACL alone."""
     zone: pulumi.Output[str]
@@ -62,7 +62,7 @@ class AwsSide(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = ResourceOptions(parent=self)
         self.ready = []
-        self.route_table_ids = []
+        self._route_tables: dict[str, pulumi.Output[str]] = {}
         self.network_acl_id = args.settings.network_acl_id
         given, settings = args.given, args.settings
 
@@ -81,7 +81,8 @@ class AwsSide(pulumi.ComponentResource):
             subnet_id = self._host_subnet(vpc_id, gateway_id)
         if settings.client_subnet_cidrs:
             self._client_subnets(vpc_id)
-        self.route_table_ids += [pulumi.Output.from_input(table) for table in settings.route_table_ids]
+        self._route_tables |= {table: pulumi.Output.from_input(table) for table in settings.route_table_ids}
+        self.route_table_ids = list(self._route_tables.values())
         if self.network_acl_id is not None:
             self._acl_rules(self.network_acl_id)
 
@@ -159,7 +160,7 @@ class AwsSide(pulumi.ComponentResource):
         self.host_subnet_cidr = settings.host_subnet_cidr
         self.zone = self._held_zone()
         subnet = self._subnet(f"{self._name}-host", vpc_id, settings.host_subnet_cidr)
-        table = self._route_table(f"{self._name}-host", vpc_id, [subnet])
+        table = self._route_table("host", vpc_id, [subnet])
         self.ready.append(
             aws.ec2.Route(
                 f"{self._name}-host-internet",
@@ -196,7 +197,7 @@ class AwsSide(pulumi.ComponentResource):
             self._subnet(f"{self._name}-client-{slug(cidr)}", vpc_id, cidr)
             for cidr in self._args.settings.client_subnet_cidrs
         ]
-        self._route_table(f"{self._name}-clients", vpc_id, subnets)
+        self._route_table("clients", vpc_id, subnets)
 
     def _subnet(self, name: str, vpc_id: pulumi.Input[str], cidr: IPv4Network) -> aws.ec2.Subnet:
         return aws.ec2.Subnet(
@@ -210,8 +211,9 @@ class AwsSide(pulumi.ComponentResource):
         )
 
     def _route_table(
-        self, name: str, vpc_id: pulumi.Input[str], subnets: Sequence[aws.ec2.Subnet]
+        self, role: str, vpc_id: pulumi.Input[str], subnets: Sequence[aws.ec2.Subnet]
     ) -> aws.ec2.RouteTable:
+        name = f"{self._name}-{role}"
         table = aws.ec2.RouteTable(name, vpc_id=vpc_id, tags=self._args.tags.aws(name), opts=self._child)
         for subnet in subnets:
             self.ready.append(
@@ -219,19 +221,22 @@ class AwsSide(pulumi.ComponentResource):
                     subnet._name, route_table_id=table.id, subnet_id=subnet.id, opts=self._child
                 )
             )
-        self.route_table_ids.append(table.id)
+        self._route_tables[role] = table.id
         return table
 
     def _vcn_routes(self, interface_id: pulumi.Output[str]) -> None:
-        for position, table in enumerate(self.route_table_ids):
+        # Named by the table and not by its place in a list: taking one table out must not move another's routes.
+        for role, table in self._route_tables.items():
             for cidr in self._args.vcn_cidrs:
-                aws.ec2.Route(
-                    f"{self._name}-table-{position}-to-{slug(cidr)}",
-                    route_table_id=table,
-                    destination_cidr_block=str(cidr),
-                    # The interface and not the instance: the route stays when the host is replaced.
-                    network_interface_id=interface_id,
-                    opts=self._child,
+                self.ready.append(
+                    aws.ec2.Route(
+                        f"{self._name}-{role}-to-{slug(cidr)}",
+                        route_table_id=table,
+                        destination_cidr_block=str(cidr),
+                        # The interface and not the instance: the route stays when the host is replaced.
+                        network_interface_id=interface_id,
+                        opts=self._child,
+                    )
                 )
 
     def _acl_rules(self, acl_id: pulumi.Input[str]) -> None:

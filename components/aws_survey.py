@@ -91,14 +91,14 @@ def _vpc_faults(
     host: HostSettings,
     vcn_cidrs: Sequence[IPv4Network],
 ) -> Iterator[str]:
+    created = [("hostSubnetCidr", settings.host_subnet_cidr)] if settings.host_subnet_cidr else []
+    for key, cidr in [*created, *(("clientSubnetCidrs", cidr) for cidr in settings.client_subnet_cidrs)]:
+        if not addresses.is_within(cidr, vpc.cidrs):
+            yield f"{key}: {cidr} is refused: it lies in none of the CIDRs of {vpc.id}"
     subnet = vpc.host_subnet
     if subnet is None:
         if vpc.internet_gateway_id is None:
             yield f"vpcId: {vpc.id!r} is refused: no internet gateway is attached to it, and the host needs one"
-        created = [("hostSubnetCidr", settings.host_subnet_cidr)] if settings.host_subnet_cidr else []
-        for key, cidr in [*created, *(("clientSubnetCidrs", cidr) for cidr in settings.client_subnet_cidrs)]:
-            if not addresses.is_within(cidr, vpc.cidrs):
-                yield f"{key}: {cidr} is refused: it lies in none of the CIDRs of {vpc.id}"
     else:
         if subnet.vpc_id != vpc.id:
             yield f"hostSubnetId: {subnet.id!r} is refused: it belongs to {subnet.vpc_id}, not to {vpc.id}"

@@ -39,5 +39,7 @@ def local_command(
         environment=environment,
         stdin=sign_in,
         triggers=triggers,
+        # Progress goes to standard error; the result is for the program.
+        logging=command.local.Logging.STDERR,
         opts=opts,
     )

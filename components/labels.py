@@ -16,6 +16,7 @@ OCI_FREEFORM_TAGS = 10
 OWN_TAGS = 3
 MAXIMUM_TAGS = OCI_FREEFORM_TAGS - OWN_TAGS
 
+_OWN_KEYS = ("managed-by", "name", "project", "stack")
 _OCI_TAG_KEY = re.compile(r"[A-Za-z0-9_\-:+=@/]{1,100}")
 _AWS_TAG_VALUE = re.compile(r"[\w \-:+=@/.]{0,256}")
 
@@ -28,12 +29,20 @@ def dns_label(name: str) -> str:
     return (kept if kept[0].isalpha() else f"n{kept}")[:DNS_LABEL_LENGTH]
 
 
+def ocid_end(ocid: str) -> str:
+    """The end of an OCID, by which the console shows it too: a short name that stays whatever else is listed."""
+    return ocid.rsplit(".", 1)[-1][-8:]
+
+
 def tag_fault(key: str, value: str) -> str | None:
-    """Why a cloud would refuse this tag, or None if neither does."""
+    """Why a tag cannot be given, or None if it can: a cloud would refuse it, or the program sets it itself."""
     if not _OCI_TAG_KEY.fullmatch(key):
         return "a key is 1 to 100 letters, digits or _ - : + = @ / (OCI takes no space or dot in one)"
     if key.lower().startswith(("aws:", "oci:")):
         return "aws: and oci: are the clouds' own prefixes"
+    # IAM takes two keys that differ in case only for one.
+    if key.lower() in _OWN_KEYS:
+        return "the program sets it itself"
     if not _AWS_TAG_VALUE.fullmatch(value):
         return "a value is at most 256 letters, digits, spaces or _ . - : + = @ /"
     return None

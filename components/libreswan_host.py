@@ -148,7 +148,8 @@ class LibreswanHost(pulumi.ComponentResource):
         return [
             aws.ssm.Parameter(
                 f"{self._name}-tunnel-{number}-key",
-                name=f"/{tags.project}/{tags.stack}/tunnel-{number}/pre-shared-key",
+                # Not the project's name alone: Amazon keeps names that begin with "aws" for itself.
+                name=f"/libreswan/{tags.project}/{tags.stack}/tunnel-{number}/pre-shared-key",
                 type="SecureString",
                 value=tunnel.pre_shared_key,
                 key_id=self._args.tunnel.kms_key_arn,

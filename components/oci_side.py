@@ -13,7 +13,7 @@ from pulumi import ResourceOptions
 from components import oci_rules
 from components.commands import local_command
 from components.host_firewall import ANYWHERE, slug
-from components.labels import Tags, dns_label
+from components.labels import Tags, dns_label, ocid_end
 from components.oci_survey import GivenVcn
 from components.oci_tunnels import ManagedTunnel, TunnelsArgs, manage_tunnels
 from components.settings import OciSettings, TunnelSettings
@@ -209,7 +209,8 @@ class OciSide(pulumi.ComponentResource):
                 vcn_id=self.vcn_id,
                 cidr_block=str(cidr),
                 display_name=subnet,
-                dns_label=dns_label(f"n{cidr}"),
+                # In hexadecimal, for decimals run into each other: 10.1.11.0/24 and 10.11.1.0/24.
+                dns_label=dns_label(f"n{int(cidr.network_address):08x}{cidr.prefixlen}"),
                 prohibit_public_ip_on_vnic=True,
                 route_table_id=table.id,
                 security_list_ids=[filters.id],
@@ -221,26 +222,27 @@ class OciSide(pulumi.ComponentResource):
     def _rules_in_given_tables(self, attachment: oci.core.DrgAttachment | None) -> None:
         """
         One rule at a time: Oracle's own resources own all of a table or a list, and would take away at `destroy`
-        what was there before.
+        what was there before. Each is named by the table, list or group it is in, and not by the place of that in
+        the settings: taking one out of them must not move another's rules.
         """
         args, settings = self._args, self._args.settings
-        for position, table in enumerate(settings.vcn_route_table_ids):
+        for table in settings.vcn_route_table_ids:
             for cidr in args.vpc_cidrs:
                 rule = self.drg_id.apply(
                     lambda drg_id, cidr=cidr: oci_rules.as_text(oci_rules.api_route(cidr, drg_id))
                 )
                 after = [attachment] if attachment else []
-                self._one_rule(f"table-{position}-to-{slug(cidr)}", "route", table, rule, after)
+                self._one_rule(f"table-{ocid_end(table)}-to-{slug(cidr)}", "route", table, rule, after)
         ingress = oci_rules.ingress_filters(args.vpc_cidrs, settings.vcn_ingress)
-        for position, filters in enumerate(settings.vcn_security_list_ids):
+        for filters in settings.vcn_security_list_ids:
             for one in ingress:
                 text = oci_rules.as_text(oci_rules.api_rule(one))
-                self._one_rule(f"list-{position}-{one.name}", "security", filters, text, [])
-        for position, group in enumerate(settings.vcn_network_security_group_ids):
+                self._one_rule(f"list-{ocid_end(filters)}-{one.name}", "security", filters, text, [])
+        for group in settings.vcn_network_security_group_ids:
             for one in ingress:
                 self.ready.append(
                     oci.core.NetworkSecurityGroupSecurityRule(
-                        f"{self._name}-group-{position}-{one.name}",
+                        f"{self._name}-group-{ocid_end(group)}-{one.name}",
                         network_security_group_id=group,
                         direction="INGRESS",
                         description=args.tags.owner,

@@ -60,8 +60,10 @@ def manage_tunnels(
     ).apply(lambda found: in_order([(tunnel.id, tunnel.vpn_ip) for tunnel in found.ip_sec_connection_tunnels]))
     first = _manage(f"{name}-tunnel-1", 0, tunnels, args, [first_wait], parent)
     # What the first management may change: the second one has to wait for it again.
+    settings = args.settings
+    plain = repr((settings.ike_version, settings.inside_cidrs[0], settings.profile))
     changed = {
-        "AFTER": pulumi.Output.all(first.id, args.pre_shared_keys[0] or "", repr(args.settings.profile)).apply(
+        "AFTER": pulumi.Output.all(first.id, args.pre_shared_keys[0] or "", plain).apply(
             lambda parts: sha256("".join(map(str, parts)).encode()).hexdigest()
         )
     }

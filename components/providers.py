@@ -52,12 +52,17 @@ def make_providers(settings: Settings, environment: Mapping[str, str]) -> Provid
 def _arguments(
     namespace: str, provider: type, values: Mapping[str, str], secret_keys: frozenset[str]
 ) -> dict[str, Any]:
-    known = inspect.signature(provider._internal_init).parameters  # type: ignore[attr-defined]
+    parameters = inspect.signature(provider._internal_init).parameters  # type: ignore[attr-defined]
+    known = parameters.keys() - {"__self__", "resource_name", "opts"}
     arguments: dict[str, Any] = {}
     for key, text in values.items():
         name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).lower()
         if name not in known:
             raise SettingError(f"{namespace}:{key}: the {namespace} provider has no such setting")
-        value = json.loads(text) if text[:1] in ("[", "{") else {"true": True, "false": False}.get(text, text)
+        try:
+            value = json.loads(text) if text[:1] in ("[", "{") else {"true": True, "false": False}.get(text, text)
+        except json.JSONDecodeError as fault:
+            # Without the value: it may be a secret.
+            raise SettingError(f"{namespace}:{key}: a list or map is written as JSON: {fault.msg}") from None
         arguments[name] = pulumi.Output.secret(value) if key in secret_keys else value
     return arguments

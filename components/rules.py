@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network
 
@@ -21,6 +22,7 @@ MAXIMUM_CIDRS = 5
 def faults(settings: Settings) -> list[str]:
     """Every fault in what the settings say together; none where they can work."""
     return [
+        *_twice(settings),
         *_create_or_given(settings),
         *_created_subnets(settings),
         *network_faults(
@@ -68,6 +70,22 @@ def network_faults(
                     f"{key}: {cidr} is refused: it overlaps {other} of {other_key}, so packets to it "
                     "cannot be told apart"
                 )
+
+
+def _twice(settings: Settings) -> Iterator[str]:
+    # Networks that are joined are missing here: one that is there twice overlaps itself.
+    aws, oci = settings.aws, settings.oci
+    for key, values in (
+        ("routeTableIds", aws.route_table_ids),
+        ("sshCidrs", aws.ssh_cidrs),
+        ("vcnRouteTableIds", oci.vcn_route_table_ids),
+        ("vcnSecurityListIds", oci.vcn_security_list_ids),
+        ("vcnNetworkSecurityGroupIds", oci.vcn_network_security_group_ids),
+        ("vcnIngress", tuple(ingress.label for ingress in oci.vcn_ingress)),
+    ):
+        for value, count in Counter(map(str, values)).items():
+            if count > 1:
+                yield f"{key}: {value!r} is refused: it is there {count} times"
 
 
 def _create_or_given(settings: Settings) -> Iterator[str]:

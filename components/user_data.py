@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from hashlib import sha512
 from ipaddress import IPv4Address, IPv4Network
 
 from zopfli import gzip
@@ -39,9 +40,6 @@ def _worst_case(settings: Settings) -> HostFacts:
     address = IPv4Address("203.0.113.254")
     # Given networks are read later: as many CIDRs as static routes allow, none like the other.
     many = tuple(IPv4Network((f"10.{n * 23 % 256}.{n * 89 % 256}.0", 24)) for n in range(10))
-    # A key without any pattern, as long as either end takes; compression gains nothing on it.
-    key = base64.b32encode(bytes(n * n * 37 % 251 for n in range(40))).decode()
-
     def facts(number: int, inside: IPv4Network) -> TunnelFacts:
         oracle_inside, host_inside = inside_addresses(inside)
         common = TunnelFacts(
@@ -51,8 +49,10 @@ def _worst_case(settings: Settings) -> HostFacts:
             host_inside=host_inside,
         )
         if tunnel.pre_shared_key_delivery == "userData":
-            return replace(common, pre_shared_key=key[number:] + key[:number])
-        return replace(common, parameter=f"/{'p' * 40}/{'s' * 40}/tunnel-{number}/pre-shared-key")
+            # As long as either end takes, and nothing in it for a compressor to find.
+            noise = base64.b64encode(sha512(bytes([number])).digest(), b"xy").decode()
+            return replace(common, pre_shared_key=noise[:64])
+        return replace(common, parameter=f"/libreswan/{'p' * 40}/{'s' * 40}/tunnel-{number}/pre-shared-key")
 
     return HostFacts(
         os=settings.host.os,

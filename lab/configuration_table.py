@@ -19,8 +19,7 @@ def table(project: dict[str, Any]) -> str:
     for key, schema in project["config"].items():
         default = schema.get("default")
         shown = "**required**" if "default" not in schema else "" if default in ("", []) else f"`{json.dumps(default)}`"
-        secret = ", secret" if schema.get("secret") else ""
-        rows.append(f"| `{key}` | {schema['type']}{secret} | {shown} | {schema['description']} |")
+        rows.append(f"| `{key}` | {schema['type']} | {shown} | {schema['description']} |")
     return "\n".join(["| Key | Type | Default | Meaning |", "| --- | --- | --- | --- |", *rows])
 
 

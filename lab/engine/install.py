@@ -15,10 +15,8 @@ from pathlib import Path
 from lab.setup.cache import fingerprint, make_once
 from lab.setup.steps import SetUpError, main, run, say, step
 
-# The oldest engine that knows what the program uses of it.
-MINIMUM = (3, 214, 0)
-
 HERE = Path(__file__).resolve().parent
+PROJECT_FILE = HERE.parents[1] / "Pulumi.yaml"
 CLI = HERE / "cli"
 LANGUAGE = HERE / "language"
 SDK = "github.com/pulumi/pulumi/sdk/v3"
@@ -39,8 +37,8 @@ def installed() -> Path | None:
     if pulumi is None:
         return None
     version = _version(run([pulumi, "version"], env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"}))
-    if version < MINIMUM:
-        say(f"{pulumi} is {_dotted(version)}, older than {_dotted(MINIMUM)}: not used")
+    if version < minimum():
+        say(f"{pulumi} is {_dotted(version)}, older than {_dotted(minimum())}: not used")
         return None
     # A package manager may put a link to `pulumi` alone on PATH.
     for folder in (Path(pulumi).parent, Path(pulumi).resolve().parent):
@@ -66,6 +64,12 @@ def build(folder: Path) -> None:
     launcher.chmod(0o755)
 
 
+def minimum() -> Version:
+    """The oldest engine that may run the program, from the project file's requiredPulumiVersion."""
+    found = re.search(r"^requiredPulumiVersion:.*", PROJECT_FILE.read_text(), re.MULTILINE)
+    return _version(found[0] if found else "")
+
+
 def pinned(module: Path) -> str:
     """The version of Pulumi's SDK module that the go.mod in folder `module` names, without its `v`."""
     found = re.search(rf"{re.escape(SDK)} v(\S+)", (module / "go.mod").read_text())
@@ -81,7 +85,7 @@ def _name() -> str:
 
 def _go() -> str:
     """The Go command. Raises SetUpError if there is none, or it is older than the modules need."""
-    wanted = f"Go {_dotted(_needed())} or newer, to build the Pulumi engine (or pulumi >= {_dotted(MINIMUM)} on PATH)"
+    wanted = f"Go {_dotted(_needed())} or newer, to build the Pulumi engine (or pulumi >= {_dotted(minimum())} on PATH)"
     go = shutil.which("go")
     if go is None:
         raise SetUpError(f"no go on PATH: please install {wanted}")

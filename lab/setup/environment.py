@@ -30,11 +30,9 @@ def environment() -> Path:
 def _install(folder: Path) -> None:
     with step(f"Python environment from {LOCK.name} (about a minute and 0.9 GB)"):
         run([sys.executable, "-m", "venv", folder])
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # Compiling every module of three cloud SDKs takes longer than compiling what is imported, later.
-        run(
-            [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            + ["--no-compile", "--require-hashes", "--requirement", LOCK]
-        )
+        run([*pip, "--no-compile", "--require-hashes", "--requirement", str(LOCK)])
 
 
 def link(folder: Path) -> None:

@@ -36,7 +36,8 @@ class Oci:
 
     def __init__(self, *statuses: tuple[str, ...]) -> None:
         self.statuses = list(statuses)
-        self.rules = {
+        self.states: dict[str, str] = {}
+        self.rules: dict[str, list[Any]] = {
             "table.vcn": [("10.0.0.0/16", "att.a"), ("10.0.0.0/16", "att.b")],
             "table.tunnels": [("172.16.0.0/16", "att.vcn")],
         }
@@ -78,24 +79,24 @@ class Oci:
             found = [("vcn", "vcn")] if kind == "VCN" else [("a", "tunnel.a"), ("b", "tunnel.b")]
             return 200, [self.attachment(*each) for each in found], {}
         table = path.split("/")[2]
-        rules = [
-            {
-                "destination": destination,
-                "destinationType": "CIDR_BLOCK",
-                "nextHopDrgAttachmentId": hop,
-                "isConflict": False,
-                "isBlackhole": hop == "BLACKHOLE",
-            }
-            for destination, hop in self.rules[table]
-        ]
-        return 200, rules, {}
+        return 200, [each if isinstance(each, dict) else self.rule(*each) for each in self.rules[table]], {}
 
     @staticmethod
-    def attachment(name: str, network: str) -> dict[str, Any]:
+    def rule(destination: str, hop: str, **more: Any) -> dict[str, Any]:
+        return {
+            "destination": destination,
+            "destinationType": "CIDR_BLOCK",
+            "nextHopDrgAttachmentId": hop,
+            "isConflict": False,
+            "isBlackhole": False,
+            **more,
+        }
+
+    def attachment(self, name: str, network: str) -> dict[str, Any]:
         kind = "VCN" if name == "vcn" else "IPSEC_TUNNEL"
         return {
             "id": f"att.{name}",
-            "lifecycleState": "ATTACHED",
+            "lifecycleState": self.states.get(name, "ATTACHED"),
             "networkDetails": {"type": kind, "id": network},
             "drgRouteTableId": "table.vcn" if name == "vcn" else "table.tunnels",
         }
@@ -284,6 +285,39 @@ def test_missing_routes_fail_after_three_minutes_and_name_the_tables(proof: Any,
         "  AWS route table rtb-2 has no route to 172.16.0.0/16"
     )
     assert 1182 <= desk.now <= 1192
+
+
+def test_rules_that_route_nothing_do_not_count(proof: Any) -> None:
+    oci = Oci(("UP", "UP"))
+    oci.rules["table.vcn"] = [
+        oci.rule("10.0.0.0/16", "att.a", isConflict=True),
+        oci.rule("2001:db8::/32", "att.a"),
+        oci.rule("all-fra-services", "att.a", destinationType="SERVICE_CIDR_BLOCK"),
+    ]
+    oci.rules["table.tunnels"] = [oci.rule("172.16.0.0/16", "att.vcn", isBlackhole=True)]
+    with pytest.raises(CommandError) as refused:
+        proof(oci)
+    assert str(refused.value).splitlines()[1:] == [
+        "  DRG route table table.vcn (of the VCN) has no route to 10.0.0.0/16 by the tunnels",
+        "  DRG route table table.tunnels (of the tunnels) sends 172.16.0.0/16 to nowhere (blackhole), not to the VCN",
+    ]
+
+
+def test_an_attachment_that_goes_does_not_count(proof: Any) -> None:
+    oci = Oci(("UP", "UP"))
+    oci.states["vcn"] = "DETACHING"
+    with pytest.raises(CommandError) as refused:
+        proof(oci)
+    assert str(refused.value).splitlines()[1:] == ["  DRG drg has no attachment of VCN vcn"]
+
+
+def test_the_patience_starts_again_when_a_tunnel_was_down(proof: Any, desk: Any) -> None:
+    # 2 s after each of the first looks: the tunnels are down again in the middle.
+    oci = Oci(*[("UP", "UP")] * 5, ("UP", "DOWN"), ("UP", "UP"))
+    oci.rules["table.vcn"] = []
+    with pytest.raises(CommandError, match="but packets cannot pass"):
+        proof(oci, TIMEOUT_SECONDS="1200")
+    assert 1012 + 180 <= desk.now <= 1012 + 190
 
 
 def test_routes_that_come_later_are_waited_for(proof: Any, desk: Any) -> None:

@@ -6,13 +6,18 @@ Does not prove that what is not refused signs in.
 from __future__ import annotations
 
 import datetime
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import oci
 import pytest
 
+from commands import oci_sign_in
 from commands.oci_sign_in import refusal
+
+ROOT = Path(oci_sign_in.__file__).resolve().parent.parent
 
 NOW = 1_800_000_000.0
 ALL_MODES = (
@@ -137,3 +142,13 @@ def test_an_sdk_without_federation(monkeypatch: pytest.MonkeyPatch, federation: 
     assert refusal(federation, {}) == (
         "oci:auth: 'WorkloadIdentityFederation' is refused: the installed oci SDK has no signer for it"
     )
+
+
+def test_a_preview_pays_for_no_cloud_sdk() -> None:
+    """The program imports `refusal` in each preview; neither Oracle's SDK nor Pulumi comes with it."""
+    code = (
+        "import sys, commands.oci_sign_in as s; s.refusal({}, {}); "
+        "print(sorted({'oci', 'boto3', 'pulumi'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

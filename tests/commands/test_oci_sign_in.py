@@ -97,6 +97,11 @@ def test_part_of_a_key_name_is_not_mixed_with_the_profile(home: Path) -> None:
     assert signed.config["region"] == "eu-zurich-1"
 
 
+def test_a_profile_inherits_nothing_from_default(home: Path) -> None:
+    with pytest.raises(CommandError, match="^oci:tenancyOcid is missing: oci:auth ApiKey needs it"):
+        sign_in({"configFileProfile": "bare"}, environment_of(home))
+
+
 def test_home_can_be_another_as_for_the_provider(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     empty = tmp_path_factory.mktemp("empty")
     signed = sign_in({}, {"HOME": str(empty), "TF_HOME_OVERRIDE": str(home)})

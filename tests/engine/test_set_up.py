@@ -98,7 +98,7 @@ def test_an_error_is_a_line_and_no_traceback() -> None:
 
 
 def test_a_pulumi_that_is_new_enough_is_used(binaries: Path) -> None:
-    _program(binaries / "pulumi", "v3.214.0")
+    _program(binaries / "pulumi", "v3.247.0")
     for name in ("pulumi-language-python", "pulumi-language-python-exec"):
         _program(binaries / name, "")
     assert install.engine_folder() == binaries
@@ -117,8 +117,8 @@ def test_a_linked_pulumi_is_used_where_it_really_is(binaries: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("version", "says"),
     [
-        ("v3.99.0", "{} is 3.99.0, older than 3.214.0: not used\n"),
-        ("v3.214.0", "{} has no pulumi-language-python and pulumi-language-python-exec beside it: not used\n"),
+        ("v3.246.9", "{} is 3.246.9, older than 3.247.0: not used\n"),
+        ("v3.247.0", "{} has no pulumi-language-python and pulumi-language-python-exec beside it: not used\n"),
     ],
 )
 def test_a_pulumi_that_will_not_do_is_named(
@@ -129,7 +129,7 @@ def test_a_pulumi_that_will_not_do_is_named(
     assert capfd.readouterr().err == says.format(binaries / "pulumi")
 
 
-WANTED = "please install Go 1.25.11 or newer, to build the Pulumi engine (or pulumi >= 3.214.0 on PATH)"
+WANTED = "please install Go 1.25.11 or newer, to build the Pulumi engine (or pulumi >= 3.247.0 on PATH)"
 
 
 def test_no_go(binaries: Path) -> None:

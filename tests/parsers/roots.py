@@ -25,7 +25,7 @@ SUITES: dict[Version, str] = {4: "bookworm", 5: "trixie"}
 PACKAGES = "base-files,libreswan,cloud-init,ca-certificates"
 
 # bookworm's packages still name folders that have since moved below /usr.
-MERGED_USR = "/usr/share/mmdebstrap/hooks/merged-usr"
+MERGED_USR = 'for name in bin sbin lib lib64; do mkdir -p "$1/usr/$name"; ln -s "usr/$name" "$1/$name"; done'
 
 
 MAJOR, MINOR = 1, 9  # /dev/urandom, Linux's list of devices
@@ -57,7 +57,7 @@ def _make(folder: Path, suite: str) -> None:
         archive = folder / "root.tar"
         # Chrootless is the mode that needs neither root nor a range of user ids.
         run(
-            ["mmdebstrap", "--variant=extract", "--mode=chrootless", f"--hook-dir={MERGED_USR}"]
+            ["mmdebstrap", "--variant=extract", "--mode=chrootless", f"--setup-hook={MERGED_USR}"]
             + [f"--aptopt={option}" for option in apt_options()]
             + [f"--include={PACKAGES}", suite, str(archive), mirror()]
         )

@@ -191,12 +191,12 @@ def run(
     """
     monitor = Monitor(answer, compute, preview=preview)
     with patch.dict(os.environ, _environment(config, secret, environment or {}), clear=True):
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
         # set_mocks makes a stack of its own; the program gets a fresh one whose outputs are registered at its end.
         sdk_settings.set_root_resource(None)
         pulumi.runtime.set_mocks(monitor.mocks, PROJECT, STACK, preview, monitor=monitor)
         sdk_settings.set_root_resource(None)
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
         try:
             loop.run_until_complete(pulumi.runtime.run_in_stack(_program))
         except Exception as ended:

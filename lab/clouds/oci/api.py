@@ -100,6 +100,10 @@ def check_tags(store: Store, body: Body) -> None:
 def described(store: Store, details: Body, *names: str) -> Body:
     """What every resource takes over from its details, and the attributes named."""
     check_tags(store, details)
+    for tag in store.behaviour.required_tags:
+        space, _, key = tag.partition(".")
+        if key not in details.get("definedTags", {}).get(space, {}):
+            raise invalid("definedTags", f"{tag} is required in this compartment")
     body = {name: details[name] for name in ("compartmentId", "displayName", *names) if name in details}
     defaults = {space: dict(tags) for space, tags in store.behaviour.tag_defaults.items()}
     body["freeformTags"] = details.get("freeformTags", {})

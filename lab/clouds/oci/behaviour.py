@@ -63,3 +63,10 @@ class Behaviour:
 
     tag_defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Defined tags that the tenancy puts on everything by itself. Documented (tag defaults)."""
+
+    required_tags: tuple[str, ...] = ()
+    """Defined tags (`Space.key`) without which nothing is made. Documented (tag defaults that require a value)."""
+
+
+USUAL = Behaviour()
+"""What the emulator does unless told otherwise."""

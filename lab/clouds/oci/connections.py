@@ -114,7 +114,9 @@ def refuse_unsettled(connection: Resource, *tunnels: Resource) -> None:
 def _update(store: Store, connection: Resource, details: Body) -> None:
     tunnels = tunnels_of(store, connection)
     refuse_unsettled(connection, *tunnels)
-    changed = {name: details[name] for name in ("cpeLocalIdentifier", "cpeLocalIdentifierType") if name in details}
+    changed: Body = {
+        name: details[name] for name in ("cpeLocalIdentifier", "cpeLocalIdentifierType") if name in details
+    }
     if "staticRoutes" in details:
         bodies = [tunnel.body for tunnel in tunnels]
         changed["staticRoutes"] = check_static_routes(store, details["staticRoutes"], bodies)

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lab.clouds.oci import connections, cpes, drg_routes, drgs, groups, tunnels, vcns
 from lab.clouds.oci.api import Answer, Request, Route
-from lab.clouds.oci.behaviour import Behaviour
+from lab.clouds.oci.behaviour import USUAL, Behaviour
 from lab.clouds.oci.clock import Clock
 from lab.clouds.oci.errors import ApiError
 from lab.clouds.oci.store import (
@@ -69,7 +69,7 @@ class OciCloud:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
     def stop(self) -> None:
         if self._server is not None:
@@ -202,7 +202,7 @@ def start_oci(
     port: int = 0,
     record: Path | None = None,
     judge: Judge | None = None,
-    behaviour: Behaviour = Behaviour(),  # noqa: B008 - frozen
+    behaviour: Behaviour = USUAL,
     clock: Clock = time.monotonic,
 ) -> OciCloud:
     """A running emulator on 127.0.0.1 (port 0: any free one); `record` gets a JSON line for each call."""

@@ -68,13 +68,13 @@ def applied(tunnel: Body, details: Body) -> Body:
 def inside_network(tunnel: Body) -> IPv4Network | None:
     """The network of the tunnel's inside addresses, if it has them. Raises 400 for one without the other."""
     session = tunnel["bgpSessionInfo"]
-    ends = [session.get("oracleInterfaceIp"), session.get("customerInterfaceIp")]
-    if not any(ends):
+    oracle, customer = session.get("oracleInterfaceIp"), session.get("customerInterfaceIp")
+    if not oracle and not customer:
         return None
     for name in ("oracleInterfaceIp", "customerInterfaceIp"):
         if not session.get(name):
             raise missing(f"bgpSessionConfig.{name}")
-    return addressing.inside_pair(*ends, "bgpSessionConfig")
+    return addressing.inside_pair(oracle, customer, "bgpSessionConfig")
 
 
 def check_shared_secret(text: str) -> None:
@@ -132,7 +132,7 @@ def _phase_two(details: Body, config: Body) -> Body:
         raise invalid("phaseTwoConfig.pfsDhGroup", "not allowed without isPfsEnabled")
     if changed["isCustomPhaseTwoConfig"]:
         names = {"customEncryptionAlgorithm": "encryptionAlgorithm"}
-        cipher = config.get("encryptionAlgorithm", details.get("customEncryptionAlgorithm", ""))
+        cipher: str = config.get("encryptionAlgorithm") or details.get("customEncryptionAlgorithm", "")
         if not cipher.endswith("_GCM"):
             names["customAuthenticationAlgorithm"] = "authenticationAlgorithm"
         elif "authenticationAlgorithm" in config:  # Assumed: GCM authenticates by itself.

@@ -12,10 +12,31 @@ from lab.clouds.oci import drgs, tunnel_settings
 from lab.clouds.oci.api import Answer, Observer, Request, Route, body_of, listed
 from lab.clouds.oci.connections import check_static_routes, refuse_unsettled, tunnels_of
 from lab.clouds.oci.errors import incorrect_state, invalid, not_found
-from lab.clouds.oci.store import CONNECTION, CPE, TUNNEL, Body, Judge, Resource, Store, now, timestamp
+from lab.clouds.oci.store import CONNECTION, CPE, TUNNEL, Body, Judge, Resource, Store, timestamp
 
 _TUNNELS = "/ipsecConnections/{id}/tunnels"
 _TUNNEL = f"{_TUNNELS}/{{tunnel}}"
+_NEGOTIATED = {
+    "negotiatedEncryptionAlgorithm": "customEncryptionAlgorithm",
+    "negotiatedAuthenticationAlgorithm": "customAuthenticationAlgorithm",
+}
+# (details, whether it stands, what Oracle recommends and so is met without custom algorithms).
+_PHASES = (
+    (
+        "phaseOneDetails",
+        "isIkeEstablished",
+        {
+            "negotiatedEncryptionAlgorithm": "AES_256_CBC",
+            "negotiatedAuthenticationAlgorithm": "SHA2_384",
+            "negotiatedDhGroup": "GROUP20",
+        },
+    ),
+    (
+        "phaseTwoDetails",
+        "isEspEstablished",
+        {"negotiatedEncryptionAlgorithm": "AES_256_GCM", "negotiatedDhGroup": "GROUP5"},
+    ),
+)
 
 
 def routes(judge: Judge | None) -> list[Route]:
@@ -92,23 +113,20 @@ def _shown(store: Store, tunnel: Resource) -> Body:
     if store.clock() >= tunnel.private["address from"]:
         body["vpnIp"] = tunnel.private["headend"]
     tunnel.private["reads"] = tunnel.private.get("reads", 0) + 1
-    for phase, established in (
-        ("phaseOneDetails", "isIkeEstablished"),
-        ("phaseTwoDetails", "isEspEstablished"),
-    ):
+    for phase, established, usual in _PHASES:
         body[phase][established] = status == "UP"
         if status == "UP":
-            body[phase] |= _negotiated(body[phase], tunnel.private["reads"])
+            body[phase] |= _negotiated(body[phase], usual, tunnel.private["reads"])
     return body
 
 
-def _negotiated(phase: Body, reads: int) -> Body:
+def _negotiated(phase: Body, usual: Body, reads: int) -> Body:
+    custom = {name: phase[there] for name, there in _NEGOTIATED.items() if there in phase}
     return {
         "remainingLifetime": phase["lifetime"] - 7 * reads % phase["lifetime"],
-        "remainingLifetimeLastRetrieved": now().isoformat(),
-        "negotiatedEncryptionAlgorithm": phase.get("customEncryptionAlgorithm", "AES_256_CBC"),
-        "negotiatedAuthenticationAlgorithm": phase.get("customAuthenticationAlgorithm", "SHA2_384"),
-        "negotiatedDhGroup": phase.get("customDhGroup", phase.get("dhGroup", "GROUP5")),
+        "remainingLifetimeLastRetrieved": timestamp(),
+        **(custom or usual),
+        "negotiatedDhGroup": phase.get("customDhGroup", phase.get("dhGroup", usual["negotiatedDhGroup"])),
     }
 
 

@@ -80,7 +80,15 @@ def _account(sts: Any) -> str:
 
 def arn(call: Call, service: str, resource: str, values: Values) -> str:
     """An ARN of this account in the values' region."""
-    return f"arn:aws:{service}:{values.get('region') or region(call)}:{account(call)}:{resource}"
+    place = values.get("region") or region(call)
+    return f"arn:{partition(place)}:{service}:{place}:{account(call)}:{resource}"
+
+
+@cache
+def partition(region_name: str) -> str:
+    """`aws`, `aws-cn`, `aws-us-gov` …"""
+    found: str = boto3.Session().get_partition_for_region(region_name)
+    return found
 
 
 def explain(error: Exception) -> str | None:

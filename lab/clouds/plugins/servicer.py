@@ -43,7 +43,7 @@ _JSON = re.compile(r"[\[{]|(true|false)$")
 
 @dataclass(frozen=True)
 class RunningPlugin:
-    """A plugin that listens on 127.0.0.1."""
+    """A plugin that listens on 127.0.0.1 for as long as this object is kept."""
 
     port: int
     _server: grpc.Server

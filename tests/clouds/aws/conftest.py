@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lab.clouds.aws.server import AwsCloud, start_aws
 
@@ -137,3 +138,29 @@ def stack(cloud: AwsCloud, ec2: Any, images: list[str]) -> Stack:
         association=association,
         instance=launched["Instances"][0]["InstanceId"],
     )
+
+
+@pytest.fixture
+def assert_refused() -> Callable[[Stack, Callable[[Stack], object], str, str], None]:
+    """That a call on a stack ends in exactly this error; `{s.…}` in the message is the stack's."""
+
+    def check(stack: Stack, call: Callable[[Stack], object], code: str, message: str) -> None:
+        described = stack.ec2.describe_addresses(AllocationIds=[stack.address])["Addresses"]
+        expected = message.format(
+            s=stack,
+            main=stack.main_route_table(),
+            default_acl=stack.default_acl(),
+            public=described[0]["PublicIp"],
+        )
+        with pytest.raises(ClientError) as refusal:
+            call(stack)
+        response = refusal.value.response
+        assert response["Error"]["Code"] == code
+        # A dotted message begins with an id that the call itself has just made.
+        if expected.startswith("…"):
+            assert response["Error"]["Message"].endswith(expected[1:])
+        else:
+            assert response["Error"]["Message"] == expected
+        assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+    return check

@@ -29,7 +29,13 @@ ORACLE, RED_HAT = "131827586825", "309956199498"
 SEARCHES = [
     ("oracle-linux-9", "x86_64", ORACLE, "OL9.*-x86_64-HVM-*", "OL9.6-x86_64-HVM-2025-05-30"),
     ("oracle-linux-9", "arm64", ORACLE, "OL9.*-aarch64-HVM-*", "OL9.6-aarch64-HVM-2025-05-30"),
-    ("rhel-9", "x86_64", RED_HAT, "RHEL-9.*_HVM-*-x86_64-*-GP3", "RHEL-9.6.0_HVM-20250910-x86_64-0-Hourly2-GP3"),
+    (
+        "rhel-9",
+        "x86_64",
+        RED_HAT,
+        "RHEL-9.*_HVM-*-x86_64-*-GP3",
+        "RHEL-9.6.0_HVM-20250910-x86_64-0-Hourly2-GP3",
+    ),
     ("rhel-9", "arm64", RED_HAT, "RHEL-9.*_HVM-*-arm64-*-GP3", "RHEL-9.6.0_HVM-20250910-arm64-0-Hourly2-GP3"),
 ]
 

@@ -66,7 +66,14 @@ def test_instance_interface_and_address_agree(stack: Any) -> None:
     }
     assert instance["Placement"]["AvailabilityZone"] == interface["AvailabilityZone"] == "eu-central-1b"
     [own] = instance["NetworkInterfaces"]
-    for key in ("NetworkInterfaceId", "PrivateIpAddress", "Groups", "MacAddress", "Status", "SourceDestCheck"):
+    for key in (
+        "NetworkInterfaceId",
+        "PrivateIpAddress",
+        "Groups",
+        "MacAddress",
+        "Status",
+        "SourceDestCheck",
+    ):
         assert own[key] == interface[key]
     assert own["Association"]["PublicIp"] == interface["Association"]["PublicIp"] == public
     assert interface["Association"]["AllocationId"] == stack.address

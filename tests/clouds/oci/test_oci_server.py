@@ -125,6 +125,14 @@ def test_the_tenancys_tag_defaults_are_on_everything(start: Callable[..., Any]) 
     assert vcn.freeform_tags == {"x": "y"}
 
 
+def test_a_tag_may_be_required(start: Callable[..., Any], refused: Any) -> None:
+    region = start(Behaviour(required_tags=("Own.cost",)))
+    with refused(400, "InvalidParameter") as said:
+        region.vcn(defined_tags={"Own": {"other": "x"}})
+    assert said["message"] == "definedTags: Own.cost is required in this compartment"
+    assert region.vcn(defined_tags={"Own": {"cost": "x"}}).defined_tags == {"Own": {"cost": "x"}}
+
+
 def test_leftovers_count_what_is_still_ending(region: Any) -> None:
     cpe, vcn = region.cpe(), region.vcn()
     region.api.delete_vcn(vcn.id)
@@ -145,6 +153,17 @@ def test_a_description_changes_only_with_the_vcn(region: Any) -> None:
     region.connection(drg)
     region.settle()
     region.api.get_route_table(table.id)
+    assert region.cloud.describe_vcn(vcn.id) == before
+    # What was read can be written back as it is: the way one rule is added to a list of others.
+    rules = region.api.get_route_table(table.id).data.route_rules
+    region.api.update_route_table(table.id, models.UpdateRouteTableDetails(route_rules=rules))
+    found = region.api.get_security_list(vcn.default_security_list_id).data
+    region.api.update_security_list(
+        found.id,
+        models.UpdateSecurityListDetails(
+            ingress_security_rules=found.ingress_security_rules, egress_security_rules=found.egress_security_rules
+        ),
+    )
     assert region.cloud.describe_vcn(vcn.id) == before
     region.api.update_route_table(table.id, models.UpdateRouteTableDetails(route_rules=[]))
     assert region.cloud.describe_vcn(vcn.id) != before
