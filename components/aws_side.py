@@ -55,7 +55,7 @@ class AwsSide(pulumi.ComponentResource):
     """The ACL of the host subnet that takes the headends' rules; None leaves a given subnet's ACL alone."""
     zone: pulumi.Output[str]
     ready: list[pulumi.Resource]
-    """What must be there before a host can reach the internet."""
+    """What must be there before a host can reach the internet and its clients can reach it."""
 
     def __init__(self, name: str, args: AwsSideArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("aws-oci-libreswan:aws:AwsSide", name, None, opts)

@@ -191,9 +191,7 @@ def _given_vpc(settings: AwsSettings, vpc_id: str, tags: Tags, opts: InvokeOptio
 
 def _internet_gateway(vpc_id: str, opts: InvokeOptions) -> str | None:
     try:
-        found = aws.ec2.get_internet_gateway(
-            filters=[{"name": "attachment.vpc-id", "values": [vpc_id]}], opts=opts
-        )
+        found = aws.ec2.get_internet_gateway(filters=[{"name": "attachment.vpc-id", "values": [vpc_id]}], opts=opts)
     except Exception:
         # The look-up has no other way to say that there is none.
         return None

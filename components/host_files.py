@@ -100,29 +100,19 @@ def host_files(facts: HostFacts) -> list[HostFile]:
         HostFile(path=f"{etc}/host.env", content=_render("host.env.j2", facts)),
         HostFile(path=f"{etc}/mss.nft", content=_render("mss.nft.j2", facts)),
         HostFile(path=f"{etc}/tunnels.json", content=_render("tunnels.json.j2", facts)),
-        HostFile(
-            path="/etc/systemd/networkd.conf.d/aws-oci-libreswan.conf", content=_host_file("networkd.conf")
-        ),
-        HostFile(
-            path="/etc/systemd/timesyncd.conf.d/aws-oci-libreswan.conf", content=_host_file("timesyncd.conf")
-        ),
-        HostFile(
-            path="/etc/systemd/system/tunnel-routes.service", content=_host_file("tunnel-routes.service")
-        ),
+        HostFile(path="/etc/systemd/networkd.conf.d/aws-oci-libreswan.conf", content=_host_file("networkd.conf")),
+        HostFile(path="/etc/systemd/timesyncd.conf.d/aws-oci-libreswan.conf", content=_host_file("timesyncd.conf")),
+        HostFile(path="/etc/systemd/system/tunnel-routes.service", content=_host_file("tunnel-routes.service")),
         HostFile(path=f"{lib}/boot", content=_host_file("boot"), mode="0755"),
         HostFile(path=f"{lib}/tunnel-routes", content=_host_file("tunnel-routes"), mode="0755"),
     ]
     if facts.keys_in_parameter_store:
         files += [
             HostFile(path=f"{lib}/fetch-pre-shared-keys", content=_host_file("fetch-pre-shared-keys"), mode="0755"),
-            HostFile(
-                path="/etc/systemd/system/pre-shared-keys.service", content=_host_file("pre-shared-keys.service")
-            ),
+            HostFile(path="/etc/systemd/system/pre-shared-keys.service", content=_host_file("pre-shared-keys.service")),
         ]
     else:
-        files.append(
-            HostFile(path="/etc/ipsec.d/oci-ipsec.secrets", content=ipsec_secrets(facts), mode="0600")
-        )
+        files.append(HostFile(path="/etc/ipsec.d/oci-ipsec.secrets", content=ipsec_secrets(facts), mode="0600"))
     return sorted(files, key=lambda file: file.path)
 
 

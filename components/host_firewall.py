@@ -56,17 +56,12 @@ def _path_mtu(name: str) -> Filter:
     return Filter(name=name, protocol="icmp", cidr=ANYWHERE, icmp=(3, 4))
 
 
-def security_group_ingress(
-    vpc_cidrs: Sequence[IPv4Network], ssh_cidrs: Sequence[IPv4Network]
-) -> list[Filter]:
+def security_group_ingress(vpc_cidrs: Sequence[IPv4Network], ssh_cidrs: Sequence[IPv4Network]) -> list[Filter]:
     """What may open a conversation with the host, but for the headends: their addresses come later."""
     return [
         _path_mtu("path-mtu"),
         *(Filter(name=f"from-{slug(cidr)}", protocol="-1", cidr=str(cidr)) for cidr in vpc_cidrs),
-        *(
-            Filter(name=f"ssh-from-{slug(cidr)}", protocol="tcp", cidr=str(cidr), ports=(22, 22))
-            for cidr in ssh_cidrs
-        ),
+        *(Filter(name=f"ssh-from-{slug(cidr)}", protocol="tcp", cidr=str(cidr), ports=(22, 22)) for cidr in ssh_cidrs),
     ]
 
 
@@ -74,10 +69,7 @@ def security_group_egress(vpc_cidrs: Sequence[IPv4Network]) -> list[Filter]:
     """Where the host may open a conversation to."""
     return [
         _path_mtu("path-mtu"),
-        *(
-            Filter(name=f"packages-{port}", protocol="tcp", cidr=ANYWHERE, ports=(port, port))
-            for port in PACKAGE_PORTS
-        ),
+        *(Filter(name=f"packages-{port}", protocol="tcp", cidr=ANYWHERE, ports=(port, port)) for port in PACKAGE_PORTS),
         *(Filter(name=f"to-{slug(cidr)}", protocol="-1", cidr=str(cidr)) for cidr in vpc_cidrs),
     ]
 

@@ -9,9 +9,7 @@ from pulumi import InvokeOutputOptions, ResourceOptions
 from components.settings import HostSettings
 
 
-def held_image(
-    name: str, newest_image: str, settings: HostSettings, parent: pulumi.Resource
-) -> pulumi.Output[str]:
+def held_image(name: str, newest_image: str, settings: HostSettings, parent: pulumi.Resource) -> pulumi.Output[str]:
     """
     Creates `pulumi:index:Stash`, and gives the image id that it holds.
 

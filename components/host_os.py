@@ -94,9 +94,7 @@ HOST_OS = MappingProxyType(
                 name="ubuntu-24.04",
                 # https://documentation.ubuntu.com/aws/aws-how-to/instances/find-ubuntu-images/
                 image=ImageParameter(
-                    names=_names(
-                        f"{_CANONICAL}/amd64/hvm/ebs-gp3/ami-id", f"{_CANONICAL}/arm64/hvm/ebs-gp3/ami-id"
-                    )
+                    names=_names(f"{_CANONICAL}/amd64/hvm/ebs-gp3/ami-id", f"{_CANONICAL}/arm64/hvm/ebs-gp3/ami-id")
                 ),
                 libreswan="4.14",
                 package_manager="apt",
@@ -117,9 +115,7 @@ HOST_OS = MappingProxyType(
             ),
             HostOs(
                 name="oracle-linux-9",
-                image=ImageSearch(
-                    owner="131827586825", names=_names("OL9.*-x86_64-HVM-*", "OL9.*-aarch64-HVM-*")
-                ),
+                image=ImageSearch(owner="131827586825", names=_names("OL9.*-x86_64-HVM-*", "OL9.*-aarch64-HVM-*")),
                 libreswan="4.15",
                 package_manager="dnf",
                 user="ec2-user",

@@ -160,9 +160,7 @@ class LibreswanHost(pulumi.ComponentResource):
             for number, tunnel in enumerate(self._args.tunnels, start=1)
         ]
 
-    def _profile(
-        self, parameters: Sequence[aws.ssm.Parameter]
-    ) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
+    def _profile(self, parameters: Sequence[aws.ssm.Parameter]) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
         """The instance profile's name, and what must be there before its rights are."""
         args, name = self._args, self._name
         if args.host.instance_profile_name is not None:
@@ -179,9 +177,7 @@ class LibreswanHost(pulumi.ComponentResource):
             aws.iam.RolePolicyAttachment(
                 f"{name}-sessions",
                 role=role.name,
-                policy_arn=pulumi.Output.concat(
-                    "arn:", partition, ":iam::aws:policy/AmazonSSMManagedInstanceCore"
-                ),
+                policy_arn=pulumi.Output.concat("arn:", partition, ":iam::aws:policy/AmazonSSMManagedInstanceCore"),
                 opts=self._child,
             )
         ]

@@ -17,9 +17,7 @@ def ingress_filters(vpc_cidrs: Sequence[IPv4Network], ingress: Sequence[Ingress]
         # "Fragmentation needed" comes from any router on the way: without it large packets vanish (RFC 1191).
         Filter(name="path-mtu", protocol=ICMP, cidr=ANYWHERE, icmp=(3, 4)),
         *(
-            Filter(
-                name=f"{one.label}-from-{slug(cidr)}", protocol=one.protocol, cidr=str(cidr), ports=one.ports
-            )
+            Filter(name=f"{one.label}-from-{slug(cidr)}", protocol=one.protocol, cidr=str(cidr), ports=one.ports)
             for cidr in vpc_cidrs
             for one in ingress
         ),

@@ -160,7 +160,8 @@ class OciSide(pulumi.ComponentResource):
             f"{self._name}-attachment",
             drg_id=drg_id,
             display_name=f"{self._name}-attachment",
-            network_details={"type": "VCN", "id": self.vcn_id},
+            # All of the VCN, and not the subnets it has today: the tunnels learn every subnet to come as well.
+            network_details={"type": "VCN", "id": self.vcn_id, "vcn_route_type": "VCN_CIDRS"},
             **self._tags,
             opts=self._child,
         )
@@ -228,9 +229,7 @@ class OciSide(pulumi.ComponentResource):
         args, settings = self._args, self._args.settings
         for table in settings.vcn_route_table_ids:
             for cidr in args.vpc_cidrs:
-                rule = self.drg_id.apply(
-                    lambda drg_id, cidr=cidr: oci_rules.as_text(oci_rules.api_route(cidr, drg_id))
-                )
+                rule = self.drg_id.apply(lambda drg_id, cidr=cidr: oci_rules.as_text(oci_rules.api_route(cidr, drg_id)))
                 after = [attachment] if attachment else []
                 self._one_rule(f"table-{ocid_end(table)}-to-{slug(cidr)}", "route", table, rule, after)
         ingress = oci_rules.ingress_filters(args.vpc_cidrs, settings.vcn_ingress)

@@ -107,15 +107,11 @@ def _given_vcn(settings: OciSettings, vcn_id: str, tags: Tags, opts: InvokeOptio
     try:
         vcn = oci.core.get_vcn(vcn_id=vcn_id, opts=opts)
     except Exception as missing:
-        raise LookupError(
-            f"vcnId: {vcn_id!r} is refused: {str(missing).strip().splitlines()[0]}"
-        ) from missing
+        raise LookupError(f"vcnId: {vcn_id!r} is refused: {str(missing).strip().splitlines()[0]}") from missing
     attachments = oci.core.get_drg_attachments(
         compartment_id=vcn.compartment_id, vcn_id=vcn_id, opts=opts
     ).drg_attachments
-    tables = oci.core.get_route_tables(
-        compartment_id=vcn.compartment_id, vcn_id=vcn_id, opts=opts
-    ).route_tables
+    tables = oci.core.get_route_tables(compartment_id=vcn.compartment_id, vcn_id=vcn_id, opts=opts).route_tables
     lists = oci.core.get_security_lists(compartment_id=vcn.compartment_id, vcn_id=vcn_id, opts=opts)
     attached = [
         Attachment(id=one.id, drg_id=one.drg_id, own=_own(one.freeform_tags, tags))
@@ -128,9 +124,7 @@ def _given_vcn(settings: OciSettings, vcn_id: str, tags: Tags, opts: InvokeOptio
         cidrs=tuple(IPv4Network(cidr) for cidr in vcn.cidr_blocks),
         attachment=attached[0] if attached else None,
         foreign_routes={
-            table.id: tuple(
-                rule.destination for rule in table.route_rules if rule.description != tags.owner
-            )
+            table.id: tuple(rule.destination for rule in table.route_rules if rule.description != tags.owner)
             for table in tables
             if table.id in settings.vcn_route_table_ids
         },
@@ -138,9 +132,7 @@ def _given_vcn(settings: OciSettings, vcn_id: str, tags: Tags, opts: InvokeOptio
     )
 
 
-def _inside_cidrs(
-    settings: OciSettings, drg_id: str, tags: Tags, opts: InvokeOptions
-) -> tuple[IPv4Network, ...]:
+def _inside_cidrs(settings: OciSettings, drg_id: str, tags: Tags, opts: InvokeOptions) -> tuple[IPv4Network, ...]:
     connections = oci.core.get_ipsec_connections(
         compartment_id=settings.compartment_id, drg_id=drg_id, opts=opts
     ).connections
@@ -148,9 +140,7 @@ def _inside_cidrs(
     return tuple(
         IPv4Interface(session.oracle_interface_ip).network
         for connection in foreign
-        for tunnel in oci.core.get_ipsec_connection_tunnels(
-            ipsec_id=connection, opts=opts
-        ).ip_sec_connection_tunnels
+        for tunnel in oci.core.get_ipsec_connection_tunnels(ipsec_id=connection, opts=opts).ip_sec_connection_tunnels
         for session in tunnel.bgp_session_infos
         if session.oracle_interface_ip
     )

@@ -45,9 +45,7 @@ class TunnelsArgs:
     """Given keys, secret; None keeps Oracle's own."""
 
 
-def manage_tunnels(
-    name: str, args: TunnelsArgs, parent: pulumi.Resource
-) -> tuple[ManagedTunnel, ManagedTunnel]:
+def manage_tunnels(name: str, args: TunnelsArgs, parent: pulumi.Resource) -> tuple[ManagedTunnel, ManagedTunnel]:
     """
     Creates `command:local:Command` and `oci:Core:IpsecConnectionTunnelManagement`, one of each for each tunnel.
 

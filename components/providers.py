@@ -38,7 +38,8 @@ def make_providers(settings: Settings, environment: Mapping[str, str]) -> Provid
     aws_arguments = _arguments("aws", aws.Provider, aws_values, aws_secrets)
     oci_arguments = _arguments("oci", oci.Provider, oci_values, oci_secrets)
     if prefixes := settings.aws.ignored_aws_tag_prefixes:
-        aws_arguments.setdefault("ignore_tags", {"key_prefixes": list(prefixes)})
+        # A plain dict would reach the provider with its keys as they are written here, in snake_case.
+        aws_arguments.setdefault("ignore_tags", aws.ProviderIgnoreTagsArgs(key_prefixes=list(prefixes)))
     if ignored := settings.oci.ignored_defined_tags:
         oci_arguments.setdefault("ignore_defined_tags", list(ignored))
     oci_arguments.setdefault("retries_config_file", OCI_RETRIES)

@@ -11,9 +11,10 @@ from components.labels import MAXIMUM_TAGS, tag_fault
 from components.settings import Settings
 from components.user_data import LIMIT, worst_case_size
 
-# A network ACL takes 20 rules a direction; what the host needs leaves room for so many login ranges.
+# A network ACL takes 20 rules a direction, the last one that denies all among them; beside the headends, the packages
+# and ten VPC CIDRs so many login ranges have room.
 # https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
-MAXIMUM_SSH_CIDRS = 5
+MAXIMUM_SSH_CIDRS = 4
 
 # A VPC takes five CIDRs by default (same page), a VCN five (Oracle's service limits).
 MAXIMUM_CIDRS = 5
@@ -171,9 +172,7 @@ def _host(settings: Settings) -> Iterator[str]:
     if bool(aws.ssh_cidrs) != bool(aws.ssh_key_name):
         yield "sshCidrs, sshKeyName: one without the other: a login over SSH needs both, and none is needed with SSM"
     if len(aws.ssh_cidrs) > MAXIMUM_SSH_CIDRS:
-        yield (
-            f"sshCidrs: {len(aws.ssh_cidrs)} CIDRs are refused: the network ACL has room for {MAXIMUM_SSH_CIDRS}"
-        )
+        yield (f"sshCidrs: {len(aws.ssh_cidrs)} CIDRs are refused: the network ACL has room for {MAXIMUM_SSH_CIDRS}")
     if host.instance_profile_name and host.permissions_boundary_arn:
         yield "permissionsBoundaryArn: it bounds a role that is created; with instanceProfileName none is"
 

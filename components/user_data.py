@@ -40,6 +40,7 @@ def _worst_case(settings: Settings) -> HostFacts:
     address = IPv4Address("203.0.113.254")
     # Given networks are read later: as many CIDRs as static routes allow, none like the other.
     many = tuple(IPv4Network((f"10.{n * 23 % 256}.{n * 89 % 256}.0", 24)) for n in range(10))
+
     def facts(number: int, inside: IPv4Network) -> TunnelFacts:
         oracle_inside, host_inside = inside_addresses(inside)
         common = TunnelFacts(

@@ -68,15 +68,13 @@ class TunnelRule:
         [described] = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"]
         if described["SourceDestCheck"]:
             raise Mismatch(f"the source/destination check of {interface} is on")
-        running = ec2.describe_instances(
-            Filters=[
-                {"Name": "network-interface.network-interface-id", "Values": [interface]},
-                {"Name": "instance-state-name", "Values": ["running"]},
-            ]
-        )["Reservations"]
-        if not running:
-            raise Mismatch(f"no instance runs on {interface}")
-        instance: dict[str, Any] = running[0]["Instances"][0]
+        attached = described.get("Attachment", {}).get("InstanceId")
+        if attached is None:
+            raise Mismatch(f"no instance is attached to {interface}")
+        [reservation] = ec2.describe_instances(InstanceIds=[attached])["Reservations"]
+        instance: dict[str, Any] = reservation["Instances"][0]
+        if instance["State"]["Name"] != "running":
+            raise Mismatch(f"the instance {attached} is {instance['State']['Name']}")
         return instance
 
     def _files(self, instance: Mapping[str, Any]) -> dict[str, str]:

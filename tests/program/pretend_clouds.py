@@ -153,5 +153,3 @@ def record(
         secret=secret,
         environment=environment,
     )
-
-

@@ -82,7 +82,8 @@ class Recording:
     invokes: list[Invoke] = field(default_factory=list)
     outputs: dict[str, Values] = field(default_factory=dict)
     """Registered outputs by URN, secrets marked."""
-    logged: list[str] = field(default_factory=list)
+    variables: dict[str, Any] = field(default_factory=dict)
+    """What the program's names stood for at its end."""
 
     def pairs(self) -> list[tuple[str, str]]:
         """(type, logical name) of everything, sorted; a name twice stands there twice."""
@@ -144,9 +145,7 @@ class Monitor(MockMonitor):
         else:
             # Names repeat between types, so an id that lands in the wrong place shows.
             identity = f"{request.type.rsplit(':', 1)[1]}/{request.name}"
-            state = to_struct(
-                {**resource.values, **self._compute(request.type, request.name, resource.values)}
-            )
+            state = to_struct({**resource.values, **self._compute(request.type, request.name, resource.values)})
         return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=state)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
@@ -198,7 +197,7 @@ def run(
         pulumi.runtime.set_mocks(monitor.mocks, PROJECT, STACK, preview, monitor=monitor)
         sdk_settings.set_root_resource(None)
         try:
-            loop.run_until_complete(pulumi.runtime.run_in_stack(_program))
+            loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _program(monitor.recording)))
         except Exception as ended:
             raise RefusedError(monitor.recording, ended) from ended
         finally:
@@ -208,14 +207,23 @@ def run(
     return monitor.recording
 
 
-def _program() -> None:
-    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+def _program(recording: Recording) -> None:
+    recording.variables = runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
 
 
-def _environment(
-    config: Mapping[str, object], secret: Iterable[str], more: Mapping[str, str]
-) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "OCI_", "TF_VAR_", "PULUMI_"))}
+def known_and_secret(output: pulumi.Output[Any]) -> tuple[bool, bool]:
+    """Of an output of a program that has ended."""
+
+    async def ask() -> tuple[bool, bool]:
+        return await output.is_known(), await output.is_secret()
+
+    return asyncio.run(ask())
+
+
+def _environment(config: Mapping[str, object], secret: Iterable[str], more: Mapping[str, str]) -> dict[str, str]:
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "OCI_", "TF_VAR_", "PULUMI_"))
+    }
     values = {_full(key): _text(value) for key, value in config.items()}
     return {
         **kept,

@@ -98,9 +98,14 @@ def _run(call: Call, command: str, inputs: Values, previous: Mapping[str, str]) 
         reader.join()
     if process.returncode != 0:
         raise ProviderError(
-            f"exit status {process.returncode}: running {json.dumps(command)}:\n{''.join(printed['both'])}"
+            f"{_ending(process.returncode)}: running {json.dumps(command)}:\n{''.join(printed['both'])}"
         )
     return {name: "".join(printed[name]).removesuffix("\n") for name in ("stdout", "stderr")}
+
+
+def _ending(code: int) -> str:
+    """How the process ended, in the words of Go's os/exec, which the real plugin uses."""
+    return f"exit status {code}" if code > 0 else f"signal: {signal.strsignal(-code)}".lower()
 
 
 def _wait(call: Call, process: subprocess.Popen[str]) -> None:
