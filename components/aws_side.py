@@ -40,7 +40,8 @@ class AwsSide(pulumi.ComponentResource):
     `InternetGateway`, a `Subnet` for the host and one for each client CIDR, two `RouteTable`s with their
     `RouteTableAssociation`s and a `Route` for each VCN CIDR, `NetworkAcl` with its `NetworkAclRule`s and
     `NetworkAclAssociation`, and `pulumi:index:Stash` for the zone. In a given VPC: only what the settings ask for.
-    Always: `SecurityGroup` with its rules, `NetworkInterface`, `Eip`, `EipAssociation`.
+    Always: `SecurityGroup` with its `aws:vpc:SecurityGroupIngressRule`s and `SecurityGroupEgressRule`s,
+    `NetworkInterface`, `Eip`, `EipAssociation`.
     """
 
     public_ip: pulumi.Output[str]

@@ -45,7 +45,8 @@ class LibreswanHost(pulumi.ComponentResource):
     """
     **Type:** `aws-oci-libreswan:host:LibreswanHost`
 
-    Creates: `aws:vpc:SecurityGroupIngressRule`s and `aws:ec2:NetworkAclRule`s for the two headends;
+    Creates: `aws:vpc:SecurityGroupIngressRule`s, `SecurityGroupEgressRule`s and `aws:ec2:NetworkAclRule`s for the two
+    headends;
     `aws:iam:Role`, `RolePolicy`, `RolePolicyAttachment` and `InstanceProfile` unless a profile is given;
     `aws:ssm:Parameter` for each pre-shared key unless user-data carries it; `pulumi:index:Stash` for the image and
     for user-data as a person can read it; `aws:ec2:Instance`.
@@ -90,6 +91,8 @@ class LibreswanHost(pulumi.ComponentResource):
             tags=args.tags.aws(f"{name}-instance"),
             opts=ResourceOptions(
                 parent=self,
+                # A reviewer reads the text above; its compressed form says nothing.
+                hide_diffs=["userDataBase64"],
                 # Two instances cannot have one interface.
                 delete_before_replace=True,
                 # The first boot fetches packages and keys: the way to them must be open.

@@ -77,7 +77,7 @@ class OciSide(pulumi.ComponentResource):
             ip_address=args.public_ip,
             cpe_device_shape_id=args.device_shape_id,
             **self._tags,
-            opts=self._protected,
+            opts=self._protected(),
         )
         connection = oci.core.Ipsec(
             f"{name}-connection",
@@ -87,7 +87,8 @@ class OciSide(pulumi.ComponentResource):
             drg_id=self.drg_id,
             static_routes=[str(cidr) for cidr in args.vpc_cidrs],
             **self._tags,
-            opts=self._protected,
+            # A new connection's tunnels want the inside addresses that the old one's have on this DRG.
+            opts=self._protected(delete_before_replace=True),
         )
         self.tunnels = manage_tunnels(
             name,
@@ -117,11 +118,14 @@ class OciSide(pulumi.ComponentResource):
             tags["defined_tags"] = self._args.settings.defined_tags
         return tags
 
-    @property
-    def _protected(self) -> ResourceOptions:
-        # Creating a connection takes minutes, and deleting one waits for a DRG that is busy.
-        slow = pulumi.CustomTimeouts(create="30m", update="30m", delete="30m")
-        return ResourceOptions(parent=self, protect=not self._args.disposable, custom_timeouts=slow)
+    def _protected(self, *, delete_before_replace: bool | None = None) -> ResourceOptions:
+        return ResourceOptions(
+            parent=self,
+            protect=not self._args.disposable,
+            delete_before_replace=delete_before_replace,
+            # Creating a connection takes minutes, and deleting one waits for a DRG that is busy.
+            custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m", delete="30m"),
+        )
 
     @property
     def _vcn_compartment(self) -> str:

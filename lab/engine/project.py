@@ -44,7 +44,8 @@ class Running:
         """Wait for the end, in seconds. Raises subprocess.TimeoutExpired, having killed it."""
         try:
             self.process.wait(timeout)
-        except subprocess.TimeoutExpired:
+        except BaseException:
+            # A Ctrl-C too: the engine has a session of its own, so it does not hear that by itself.
             self.kill()
             raise
         self.output.seek(0)

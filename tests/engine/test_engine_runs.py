@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from lab.engine.install import engine_folder
-from lab.engine.project import REPOSITORY, Project
+from lab.engine.project import REPOSITORY, Project, Running
 from lab.engine.result import EngineError, Operation
 
 PROGRAM = """
@@ -145,11 +146,7 @@ def test_two_projects_run_at_the_same_time(project: Project, tmp_path: Path, rep
 
 def test_a_killed_engine_leaves_no_process_but_a_lock(project: Project) -> None:
     project.config_set("hang", "true").check()
-    running = project.start("up", "--yes", "--skip-preview", "--stack", "dev")
-    deadline = time.monotonic() + 60
-    while not (project.directory / "hanging").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    running = _hanging(project)
     running.kill()
     assert running.wait().exit_code == -signal.SIGKILL
     assert not [status for status in Path("/proc").glob("[0-9]*/cwd") if _points_to(status, project.directory)]
@@ -157,6 +154,24 @@ def test_a_killed_engine_leaves_no_process_but_a_lock(project: Project) -> None:
     project.run("cancel", "--yes", "--stack", "dev").check()
     project.config_set("hang", "false").check()
     assert Operation("create", STASH, "kept") in project.up().check().operations()
+
+
+def test_an_engine_that_takes_too_long_is_ended(project: Project) -> None:
+    project.config_set("hang", "true").check()
+    running = _hanging(project)
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.wait(timeout=0.1)
+    assert running.process.wait(timeout=5) == -signal.SIGKILL
+
+
+def _hanging(project: Project) -> Running:
+    """An `up` whose program has begun to hang."""
+    running = project.start("up", "--yes", "--skip-preview", "--stack", "dev")
+    deadline = time.monotonic() + 60
+    while not (project.directory / "hanging").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return running
 
 
 def _points_to(link: Path, folder: Path) -> bool:

@@ -108,7 +108,8 @@ def test_nothing_changes_from_another_checkout(lab: Lab, tmp_path: Path) -> None
 def test_change_of_user_data_replaces_the_host_and_its_proof(lab: Lab) -> None:
     lab.configure(pathMtu=1400)
     preview = lab.project.preview("--diff").check()
-    assert '"mtu": 1338' in preview.text
+    assert "1438 => 1338" in preview.text, "a reviewer reads the change of the host's files"
+    assert "H4sI" not in preview.text, "and not that of the compressed form"
     up = lab.project.up().check()
     assert replaced(up) == HOST_AND_PROOF
     assert others(up) == [("update", STASH, "host-user-data")]

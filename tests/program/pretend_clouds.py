@@ -97,13 +97,13 @@ def route(destination: str, *, gateway: str = "", interface: str = "") -> dict[s
     return {"cidrBlock": destination, "gatewayId": gateway, "networkInterfaceId": interface}
 
 
-def answer_with(**changes: Values | Exception) -> Answer:
-    """The default answers, some of them changed; an exception is a look-up that fails."""
-    answers: dict[str, Values | Exception] = {**default_answers(), **changes}
+def answer_with(**changes: Values | LookupError) -> Answer:
+    """The default answers, some of them changed; a LookupError is one that fails."""
+    answers: dict[str, Values | LookupError] = {**default_answers(), **changes}
 
     def answer(token: str, args: Values) -> Values:
         found = answers[token.rsplit(":", 1)[1]]
-        if isinstance(found, Exception):
+        if isinstance(found, LookupError):
             raise found
         return {"id": "look-up", **found}
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import grpc
 import pulumi
 import yaml
 from pulumi.runtime import settings as sdk_settings
@@ -30,7 +31,7 @@ PROJECT = "aws-oci-libreswan"
 STACK = "dev"
 COMPARTMENT = "ocid1.compartment.oc1..example"
 
-# (invoke token, plain arguments) -> result
+# (invoke token, plain arguments) -> result, or LookupError where the look-up fails
 Answer = Callable[[str, Values], Values]
 # (type token, logical name, inputs with Secret and UNKNOWN) -> what the provider adds
 Compute = Callable[[str, str, Values], Values]
@@ -155,8 +156,21 @@ class Monitor(MockMonitor):
     def Invoke(self, request: Any) -> Any:  # noqa: N802
         args = plain(from_struct(request.args))
         self.recording.invokes.append(Invoke(request.tok, args, request.provider))
-        result = to_struct(self._answer(request.tok, args))
+        try:
+            result = to_struct(self._answer(request.tok, args))
+        except LookupError as missing:
+            raise _LookUpFailed(str(missing)) from missing
         return resource_pb2.ResourceInvokeResponse(**{"return": result})
+
+
+class _LookUpFailed(grpc.RpcError):  # noqa: N818 (as gRPC raises it)
+    """What the SDK sees when a provider's look-up fails; any other exception it would take for a crash."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return str(self)
 
 
 class _NoMocks(pulumi.runtime.Mocks):
@@ -192,6 +206,8 @@ def run(
     with patch.dict(os.environ, _environment(config, secret, environment or {}), clear=True):
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
+        # A run that failed leaves outputs behind that nothing will resolve any more.
+        sdk_settings.SETTINGS.outputs.clear()
         # set_mocks makes a stack of its own; the program gets a fresh one whose outputs are registered at its end.
         sdk_settings.set_root_resource(None)
         pulumi.runtime.set_mocks(monitor.mocks, PROJECT, STACK, preview, monitor=monitor)
@@ -199,12 +215,25 @@ def run(
         try:
             loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _program(monitor.recording)))
         except Exception as ended:
+            # Outputs that nobody reads any more have failed too: asyncio would log each of them whenever it is
+            # collected, and a traceback that is formatted during another parse breaks that (Python 3.11).
+            loop.set_exception_handler(lambda _loop, _context: None)
             raise RefusedError(monitor.recording, ended) from ended
         finally:
             sdk_settings.set_root_resource(None)
-            asyncio.set_event_loop(None)
-            loop.close()
+            _end(loop)
     return monitor.recording
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    """Closes the loop of a run; what a failed program left waiting ends with it."""
+    waiting = asyncio.all_tasks(loop)
+    for task in waiting:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*waiting, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def _program(recording: Recording) -> None:

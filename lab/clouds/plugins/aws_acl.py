@@ -22,13 +22,15 @@ from lab.clouds.plugins.table import Call, ProviderError, Resource
 from lab.clouds.plugins.values import Values
 
 _NO_ACL = "InvalidNetworkAclID.NotFound"
+# moto tells of a missing ACL with the code of a route table.
+_NO_SUCH_ACL = (_NO_ACL, "InvalidRouteTableID.NotFound")
 # https://www.iana.org/assignments/protocol-numbers; -1 is Amazon's word for all.
 _PROTOCOLS = {"all": "-1", "icmp": "1", "tcp": "6", "udp": "17", "esp": "50", "ah": "51"}
 _ICMP = "1"
 
 
 def _find_acl(ec2: Any, identifier: str) -> Any:
-    found = unless([_NO_ACL], lambda: ec2.describe_network_acls(NetworkAclIds=[identifier]))
+    found = unless(_NO_SUCH_ACL, lambda: ec2.describe_network_acls(NetworkAclIds=[identifier]))
     return found["NetworkAcls"][0] if found else None
 
 
@@ -129,7 +131,7 @@ def _read_rule(call: Call, _identifier: str, state: Values) -> Values | None:
 
 def _delete_rule(call: Call, _identifier: str, state: Values) -> None:
     unless(
-        ["InvalidNetworkAclEntry.NotFound", _NO_ACL],
+        ["InvalidNetworkAclEntry.NotFound", *_NO_SUCH_ACL],
         lambda: client(call, "ec2", state).delete_network_acl_entry(
             NetworkAclId=state["networkAclId"],
             RuleNumber=state["ruleNumber"],

@@ -29,7 +29,7 @@ from lab.clouds.plugins.table import Call, Resource
 from lab.clouds.plugins.values import Values
 
 _NO_GROUP = "InvalidGroup.NotFound"
-_NO_RULE = "InvalidSecurityGroupRuleId.NotFound"
+_NO_RULE = ("InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound")
 SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 
 
@@ -104,7 +104,7 @@ class _Rule:
         ec2 = client(call, "ec2", state)
         wanted = filters(security_group_rule_id=identifier)
         found = unless(
-            [_NO_RULE, "InvalidSecurityGroupRuleId.Malformed"],
+            _NO_RULE,
             lambda: ec2.describe_security_group_rules(Filters=wanted),
         )
         rules = found["SecurityGroupRules"] if found else []
@@ -143,7 +143,7 @@ class _Rule:
     def delete(self, call: Call, identifier: str, state: Values) -> None:
         ec2 = client(call, "ec2", state)
         unless(
-            [_NO_RULE, _NO_GROUP],
+            [*_NO_RULE, _NO_GROUP],
             lambda: getattr(ec2, f"revoke_security_group_{self._direction}")(
                 GroupId=state["securityGroupId"], SecurityGroupRuleIds=[identifier]
             ),
@@ -183,7 +183,9 @@ def _modified(inputs: Values) -> dict[str, Any]:
         "referencedSecurityGroupId": "ReferencedGroupId",
         "description": "Description",
     }
-    return {name: inputs[key] for key, name in names.items() if key in inputs}
+    # Without ports it means all of them, which is -1; moto wants to hear it.
+    ports = {"FromPort": -1, "ToPort": -1}
+    return ports | {name: inputs[key] for key, name in names.items() if key in inputs}
 
 
 def _source_changed(old: Values, new: Values) -> Iterable[str]:

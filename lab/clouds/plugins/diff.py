@@ -22,7 +22,13 @@ def changes(resource: Resource, old: Values, new: Values, ignored: Iterable[str]
         before, after = old.get(key, _ABSENT), new.get(key, _ABSENT)
         if not (key in resource.unordered and _same_set(before, after)):
             _compare(key, before, after, found)
-    return {path: kind for path, kind in found.items() if not any(_inside(path, name) for name in ignored)}
+    return {
+        path: kind
+        for path, kind in found.items()
+        if not any(_inside(path, name) for name in ignored)
+        # What the cloud fills in when it is not given, it has filled in already.
+        and not (kind == "delete" and path in resource.computed)
+    }
 
 
 def replacing(resource: Resource, found: Changes, old: Values, new: Values) -> list[str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from lab.clouds.plugins.table import ProviderError
 
 _KEYS = frozenset({"type", "operation", "delay", "error", "times", "name"})
+# How long a delay goes on for an engine that has been killed.
+_LOOK_SECONDS = 0.1
 
 
 class Faults:
@@ -23,10 +26,19 @@ class Faults:
         self._used: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def apply(self, type_token: str, operation: str, name: str, cancelled: threading.Event) -> None:
-        """Waits out every delay that is due, then raises ProviderError for the first error that is due."""
+    def apply(
+        self, type_token: str, operation: str, name: str, cancelled: threading.Event, engine_lives: Callable[[], bool]
+    ) -> None:
+        """
+        Waits out every delay that is due, then raises ProviderError for the first error that is due.
+
+        Raises it also where the engine has gone meanwhile: a call that was still on its way is then never made.
+        """
         due = [fault for fault in self._ordered() if self._take(fault, type_token, operation, name)]
-        cancelled.wait(sum(float(fault.get("delay") or 0) for fault in due))
+        until = time.monotonic() + sum(float(fault.get("delay") or 0) for fault in due)
+        while (left := until - time.monotonic()) > 0 and not cancelled.wait(min(left, _LOOK_SECONDS)):
+            if not engine_lives():
+                raise ProviderError(f"the engine has gone: {operation} of {name or type_token} is not done")
         for fault in due:
             if fault.get("error"):
                 raise ProviderError(fault["error"])

@@ -146,9 +146,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             given = from_struct(request.properties)
             inputs = _handed(given)
             if request.preview:
-                unknown = {key: UNKNOWN for key in resource.computed if key not in inputs}
+                unknown = {key: UNKNOWN for key in resource.computed if key not in inputs and "." not in key}
                 return pb.CreateResponse(properties=self._outputs(resource, inputs | unknown, given))
-            self._faults.apply(_type(request.urn), "create", call.name, call.cancelled)
+            self._faults.apply(_type(request.urn), "create", call.name, call.cancelled, context.is_active)
             identifier, outputs = resource.create(call, inputs)
             return pb.CreateResponse(id=identifier, properties=self._outputs(resource, inputs | outputs, given))
 
@@ -156,7 +156,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         with self._reporting(context):
             resource, call = self._resource(request, context), self._call(request, context)
             given, known = from_struct(request.inputs), from_struct(request.properties)
-            self._faults.apply(_type(request.urn), "read", call.name, call.cancelled)
+            self._faults.apply(_type(request.urn), "read", call.name, call.cancelled, context.is_active)
             if resource.read is None:
                 return pb.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
             state = plain(known)
@@ -183,14 +183,14 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 return pb.UpdateResponse(properties=self._outputs(resource, kept | unknown, given))
             if resource.update is None:
                 raise ProviderError(f"{_type(request.urn)} cannot be updated, only replaced")
-            self._faults.apply(_type(request.urn), "update", call.name, call.cancelled)
+            self._faults.apply(_type(request.urn), "update", call.name, call.cancelled, context.is_active)
             outputs = resource.update(call, request.id, old, inputs)
             return pb.UpdateResponse(properties=self._outputs(resource, kept | outputs, given))
 
     def Delete(self, request: Any, context: Any) -> Any:
         with self._reporting(context):
             resource, call = self._resource(request, context), self._call(request, context)
-            self._faults.apply(_type(request.urn), "delete", call.name, call.cancelled)
+            self._faults.apply(_type(request.urn), "delete", call.name, call.cancelled, context.is_active)
             if resource.delete is not None:
                 resource.delete(call, request.id, plain(from_struct(request.properties)))
             return Empty()
@@ -200,7 +200,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             if request.tok not in self._plugin.functions:
                 raise ProviderError(f"the stand-in {self._plugin.name} plugin has no function {request.tok}")
             call = self._call(request, context)
-            self._faults.apply(request.tok, "invoke", call.name, call.cancelled)
+            self._faults.apply(request.tok, "invoke", call.name, call.cancelled, context.is_active)
             result = self._plugin.functions[request.tok](call, plain(from_struct(request.args)))
             return pb.InvokeResponse(**{"return": to_struct(result)})
 

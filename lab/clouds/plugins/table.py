@@ -97,7 +97,8 @@ class Resource:
     force_new_paths: frozenset[str] = EMPTY
     """The same for fields inside objects, e.g. `rootBlockDevice.encrypted`."""
     computed: frozenset[str] = EMPTY
-    """Outputs that a preview of a creation cannot know, unless given as inputs."""
+    """Outputs that a preview of a creation cannot know, unless given as inputs: to give such an input no more is no
+    change. Paths of fields, e.g. `rootBlockDevice.encrypted`, count for the latter only."""
     recomputed: frozenset[str] = EMPTY
     """Outputs that a preview of an update cannot know."""
     secret_outputs: frozenset[str] = EMPTY

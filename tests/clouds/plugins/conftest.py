@@ -151,30 +151,48 @@ def serve() -> Iterator[Callable[[Plugin], Engine]]:
         end()
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[AwsCloud]:
-    started = start_aws(record=tmp_path / "calls.jsonl")
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("amazon") / "calls.jsonl"
+
+
+@pytest.fixture(scope="module")
+def cloud(record: Path) -> Iterator[AwsCloud]:
+    """One account for a file of tests: starting takes seconds, and a test leaves nothing behind."""
+    started = start_aws(record=record)
     started.behaviour.detach_seconds = 0.3
     yield started
     started.stop()
 
 
+@pytest.fixture(scope="module")
+def amazon_stub(cloud: AwsCloud) -> Iterator[tuple[Any, str]]:
+    running = start_plugin(aws.plugin({"AWS_ENDPOINT_URL": cloud.endpoint}))
+    address = f"127.0.0.1:{running.port}"
+    channel = grpc.insecure_channel(address)
+    yield provider_pb2_grpc.ResourceProviderStub(channel), address
+    channel.close()
+    running.stop()
+
+
 @pytest.fixture
-def amazon(cloud: AwsCloud, serve: Callable[[Plugin], Engine]) -> Engine:
-    """The AWS plugin before an empty account."""
-    engine = serve(aws.plugin({"AWS_ENDPOINT_URL": cloud.endpoint}))
+def amazon(cloud: AwsCloud, amazon_stub: tuple[Any, str]) -> Iterator[Engine]:
+    """The AWS plugin before an account that is empty, and must be so again in the end."""
+    engine = Engine(*amazon_stub)
     engine.configure({"region": REGION})
-    return engine
+    yield engine
+    engine.destroy()
+    assert cloud.leftovers(REGION) == {}
 
 
 @pytest.fixture
-def calls(tmp_path: Path) -> Callable[[], list[str]]:
+def calls(record: Path) -> Callable[[], list[str]]:
     """Operations of the AWS API since the last time, reads left out."""
     seen = 0
 
     def since() -> list[str]:
         nonlocal seen
-        lines = (tmp_path / "calls.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = record.read_text(encoding="utf-8").splitlines()
         fresh, seen = lines[seen:], len(lines)
         operations = [json.loads(line)["operation"] for line in fresh]
         return [one for one in operations if not one.startswith(("Describe", "Get", "List"))]

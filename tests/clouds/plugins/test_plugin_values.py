@@ -125,6 +125,7 @@ THING = Resource(
     force_new=frozenset({"name"}),
     force_new_paths=frozenset({"disk.encrypted"}),
     unordered=frozenset({"groups"}),
+    computed=frozenset({"data", "disk.size"}),
     replaces_when=lambda old, new: ["data"] if new.get("swap") else [],
 )
 
@@ -147,6 +148,7 @@ THING = Resource(
             ["disk.encrypted"],
         ),
         ({"disk": {"size": 8}}, {}, {"disk": "delete"}, ["disk"]),
+        ({"data": "a", "disk": {"size": 8, "kind": "x"}}, {"disk": {}}, {"disk.kind": "delete"}, []),
         ({"groups": ["a", "b"]}, {"groups": ["b", "a"]}, {}, []),
         ({"groups": ["a", UNKNOWN]}, {"groups": ["a", UNKNOWN]}, {"groups[1]": "update"}, []),
         ({"data": "a"}, {"data": "b"}, {"data": "update"}, []),
