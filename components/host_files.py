@@ -6,7 +6,7 @@ they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
@@ -34,7 +34,7 @@ class TunnelFacts:
     """Oracle's public address."""
     oracle_inside: IPv4Interface
     host_inside: IPv4Interface
-    pre_shared_key: str | None = None
+    pre_shared_key: str | None = field(default=None, repr=False)
     """Only where user-data carries it."""
     parameter: str | None = None
     """Name of the Parameter Store entry that holds it, where user-data does not."""
@@ -87,7 +87,8 @@ class HostFacts:
 @dataclass(frozen=True, kw_only=True)
 class HostFile:
     path: str
-    content: str
+    # May hold keys, which no message may show.
+    content: str = field(repr=False)
     mode: str = "0644"
 
 

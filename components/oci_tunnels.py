@@ -60,11 +60,10 @@ def manage_tunnels(name: str, args: TunnelsArgs, parent: pulumi.Resource) -> tup
     # What the first management may change: the second one has to wait for it again.
     settings = args.settings
     plain = repr((settings.ike_version, settings.inside_cidrs[0], settings.profile))
-    changed = {
-        "AFTER": pulumi.Output.all(first.id, args.pre_shared_keys[0] or "", plain).apply(
-            lambda parts: sha256("".join(map(str, parts)).encode()).hexdigest()
-        )
-    }
+    digest = pulumi.Output.all(args.pre_shared_keys[0] or "", plain).apply(
+        lambda parts: sha256("".join(parts).encode()).hexdigest()
+    )
+    changed = {"AFTER": pulumi.Output.concat(first.id, " ", digest)}
     second_wait = _wait(f"{name}-tunnel-2-ready", args, changed, parent, after=first.management)
     second = _manage(f"{name}-tunnel-2", 1, tunnels, args, [second_wait], parent)
     return first, second

@@ -109,7 +109,7 @@ def test_change_of_user_data_replaces_the_host_and_its_proof(lab: Lab) -> None:
     lab.configure(pathMtu=1400)
     preview = lab.project.preview("--diff").check()
     assert "1438 => 1338" in preview.text, "a reviewer reads the change of the host's files"
-    assert "H4sI" not in preview.text, "and not that of the compressed form"
+    assert "~ userDataBase64" not in preview.text, "and not that of the compressed form"
     up = lab.project.up().check()
     assert replaced(up) == HOST_AND_PROOF
     assert others(up) == [("update", STASH, "host-user-data")]
@@ -149,8 +149,8 @@ def test_another_vcn_cidr_replaces_nothing_but_the_host(lab: Lab) -> None:
     up = lab.project.up().check()
     assert replaced(up) == HOST_AND_PROOF
     assert others(up) == [
-        ("create", ROUTE, "aws-table-0-to-172-20-0-0-16"),
-        ("create", ROUTE, "aws-table-1-to-172-20-0-0-16"),
+        ("create", ROUTE, "aws-clients-to-172-20-0-0-16"),
+        ("create", ROUTE, "aws-host-to-172-20-0-0-16"),
         ("update", "oci:Core/vcn:Vcn", "oci-vcn"),
         ("update", STASH, "host-user-data"),
     ]

@@ -66,7 +66,17 @@ def test_what_is_deleted_before_its_replacement(recording: Recording) -> None:
     }
     acl_rules = {(r.type, r.name) for r in recording.of_type("aws:ec2/networkAclRule:NetworkAclRule")}
     managements = {(MANAGEMENT, "oci-tunnel-1"), (MANAGEMENT, "oci-tunnel-2")}
-    assert found == {("aws:ec2/instance:Instance", "host-instance")} | managements | acl_rules | one_rule
+    assert found == (
+        {("aws:ec2/instance:Instance", "host-instance"), ("oci:Core/ipsec:Ipsec", "oci-connection")}
+        | managements
+        | acl_rules
+        | one_rule
+    )
+
+
+def test_a_reviewer_sees_user_data_as_text_and_not_compressed(dev: Recording) -> None:
+    hidden = {(r.type, r.name): list(r.request.hideDiffs) for r in dev.resources if r.request.hideDiffs}
+    assert hidden == {("aws:ec2/instance:Instance", "host-instance"): ["userDataBase64"]}
 
 
 def test_what_is_held_in_state_ignores_a_newer_look_up(dev: Recording) -> None:

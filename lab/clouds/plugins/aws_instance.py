@@ -203,9 +203,9 @@ def _update(call: Call, identifier: str, state: Values, inputs: Values) -> Value
     retag(ec2, identifier, state, inputs)
     _update_stopped(call, ec2, identifier, state, inputs)
     _update_profile(ec2, identifier, state, inputs)
-    metadata = _changed(state, inputs, "metadataOptions")
-    if metadata:
-        ec2.modify_instance_metadata_options(InstanceId=identifier, **_renamed(metadata, _METADATA))
+    if _changed(state, inputs, "metadataOptions"):
+        # All of them, as the real provider does: what is left out may be reset.
+        ec2.modify_instance_metadata_options(InstanceId=identifier, **_renamed(inputs["metadataOptions"], _METADATA))
     maintenance = _changed(state, inputs, "maintenanceOptions")
     if maintenance:
         ec2.modify_instance_maintenance_options(InstanceId=identifier, AutoRecovery=maintenance["autoRecovery"])

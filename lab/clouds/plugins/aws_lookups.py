@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import boto3
+from botocore.loaders import create_loader
 
 from lab.clouds.plugins.aws_client import client, partition, read_tags, region, unless
 from lab.clouds.plugins.aws_query import query, query_filters
@@ -21,7 +21,8 @@ def _get_partition(call: Call, _arguments: Values) -> Values:
 
 
 def _dns_suffix(name: str) -> str:
-    found: str = boto3.Session()._session.get_component("endpoint_resolver").get_partition_dns_suffix(name)
+    partitions = create_loader().load_data("partitions")["partitions"]
+    found: str = next(one["outputs"]["dnsSuffix"] for one in partitions if one["id"] == name)
     return found
 
 

@@ -131,7 +131,8 @@ class Engine:
 
     def invoke(self, token: str, arguments: Values | None = None) -> Values:
         answer = self.stub.Invoke(pb.InvokeRequest(tok=token, args=to_struct(arguments or {})))
-        return plain(from_struct(getattr(answer, "return")))
+        result: Values = plain(from_struct(getattr(answer, "return")))
+        return result
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
@@ -106,7 +107,7 @@ def refusal(action: Callable[[], object]) -> str:
 
 
 def test_it_says_what_it_is(engine: Any) -> None:
-    assert engine.stub.GetPluginInfo(pb.google_dot_protobuf_dot_empty__pb2.Empty()).version == "1.2.3"
+    assert engine.stub.GetPluginInfo(Empty()).version == "1.2.3"
     assert json.loads(engine.stub.GetSchema(pb.GetSchemaRequest()).schema) == {"name": "made", "version": "1.2.3"}
     assert engine.stub.Handshake(pb.ProviderHandshakeRequest()).accept_secrets is True
 
@@ -360,5 +361,5 @@ def test_a_delay_ends_when_the_engine_cancels(engine: Any, tmp_path: Path) -> No
 
     threading.Thread(target=create, daemon=True).start()
     assert not ended.wait(0.3)
-    engine.stub.Cancel(pb.google_dot_protobuf_dot_empty__pb2.Empty())
+    engine.stub.Cancel(Empty())
     assert ended.wait(10)

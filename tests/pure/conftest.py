@@ -1,0 +1,9 @@
+"""`pytest tests/pure --write-golden` writes the golden files from what is rendered now; read the diff before a commit."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-golden", action="store_true", help="write tests/pure/golden from what is rendered now")
