@@ -42,6 +42,8 @@ class Drg:
     attachments: tuple[Attachment, ...]
     rules: Mapping[str, Sequence[Rule]]
     """By the OCID of the route table."""
+    subnets: tuple[IPv4Network, ...] | None = None
+    """The VCN's subnets where its attachment announces these, and None where it announces the VCN's CIDRs."""
 
 
 def problems(
@@ -62,9 +64,9 @@ def problems(
     ]
     if vcn is not None:
         found += _missing(drg, "the VCN", vcn.table_id, vpc_networks, "tunnels", tunnels)
-    if vcn is not None:
+        announced = vcn_networks if drg.subnets is None else drg.subnets
         for table in dict.fromkeys(tunnel.table_id for tunnel in tunnels):
-            found += _missing(drg, "the tunnels", table, vcn_networks, "VCN", [vcn])
+            found += _missing(drg, "the tunnels", table, announced, "VCN", [vcn])
     return found
 
 
@@ -108,7 +110,7 @@ def read_drg(client: Any, drg_id: str, vcn_id: str, compartment_id: str, elapsed
         compartments = [compartment_id, client.get_drg(drg_id).data.compartment_id]
     with oci_call(f"read VCN {vcn_id}", elapsed):
         compartments.append(client.get_vcn(vcn_id).data.compartment_id)
-    attachments = {}
+    attachments, by_subnet = {}, False
     for compartment in dict.fromkeys(compartments):
         for kind in ("VCN", "IPSEC_TUNNEL"):
             with oci_call(f"list the {kind} attachments of DRG {drg_id}", elapsed):
@@ -116,12 +118,24 @@ def read_drg(client: Any, drg_id: str, vcn_id: str, compartment_id: str, elapsed
             for each in listed:
                 if each.lifecycle_state == "ATTACHED":
                     attachments[each.id] = Attachment(each.id, each.network_details.id, each.drg_route_table_id)
+                    if each.network_details.id == vcn_id:
+                        by_subnet = each.network_details.vcn_route_type == "SUBNET_CIDRS"
     tables = dict.fromkeys(each.table_id for each in attachments.values() if each.table_id)
     return Drg(
         id=drg_id,
         attachments=tuple(attachments.values()),
         rules={table: _read_rules(client, table, elapsed) for table in tables},
+        subnets=_read_subnets(client, vcn_id, compartments, elapsed) if by_subnet else None,
     )
+
+
+def _read_subnets(client: Any, vcn_id: str, compartments: Iterable[str], elapsed: float) -> tuple[IPv4Network, ...]:
+    """Those in the compartments that are known here; a subnet may be in yet another one."""
+    found = []
+    for compartment in dict.fromkeys(compartments):
+        with oci_call(f"list the subnets of VCN {vcn_id}", elapsed):
+            found += every_page(client.list_subnets, compartment, vcn_id=vcn_id)
+    return tuple(IPv4Network(subnet.cidr_block) for subnet in found if subnet.lifecycle_state == "AVAILABLE")
 
 
 def _read_rules(client: Any, table_id: str, elapsed: float) -> list[Rule]:

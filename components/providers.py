@@ -54,7 +54,7 @@ def _arguments(
     namespace: str, provider: type, values: Mapping[str, str], secret_keys: frozenset[str]
 ) -> dict[str, Any]:
     parameters = inspect.signature(provider._internal_init).parameters  # type: ignore[attr-defined]
-    known = parameters.keys() - {"__self__", "resource_name", "opts"}
+    known = parameters.keys() - {"__self__", "__props__", "resource_name", "opts"}
     arguments: dict[str, Any] = {}
     for key, text in values.items():
         name = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", key).lower()

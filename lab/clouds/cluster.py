@@ -34,7 +34,7 @@ class Clouds:
         oracle = start_oci(
             record=folder / "oci-calls.jsonl",
             judge=TunnelRule(amazon.endpoint, REGION),
-            behaviour=behaviour or Behaviour(),
+            behaviour=behaviour or Behaviour(region="us-ashburn-1"),
         )
         return cls(folder, amazon, oracle, {})
 

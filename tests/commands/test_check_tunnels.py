@@ -37,6 +37,7 @@ class Oci:
     def __init__(self, *statuses: tuple[str, ...]) -> None:
         self.statuses = list(statuses)
         self.states: dict[str, str] = {}
+        self.vcn_route_type = "VCN_CIDRS"
         self.rules: dict[str, list[Any]] = {
             "table.vcn": [("10.0.0.0/16", "att.a"), ("10.0.0.0/16", "att.b")],
             "table.tunnels": [("172.16.0.0/16", "att.vcn")],
@@ -78,6 +79,15 @@ class Oci:
                 return 200, [], {}
             found = [("vcn", "vcn")] if kind == "VCN" else [("a", "tunnel.a"), ("b", "tunnel.b")]
             return 200, [self.attachment(*each) for each in found], {}
+        if path == "/subnets":
+            # One of three is in the DRG's compartment; one is going.
+            asked = parse_qs(query)
+            assert asked["vcnId"] == ["vcn"]
+            subnets = {
+                "app": {"172.16.1.0/24": "AVAILABLE", "172.16.2.0/24": "TERMINATING"},
+                "net": {"172.16.3.0/24": "AVAILABLE"},
+            }[asked["compartmentId"][0]]
+            return 200, [{"cidrBlock": cidr, "lifecycleState": state} for cidr, state in subnets.items()], {}
         table = path.split("/")[2]
         return 200, [each if isinstance(each, dict) else self.rule(*each) for each in self.rules[table]], {}
 
@@ -97,7 +107,7 @@ class Oci:
         return {
             "id": f"att.{name}",
             "lifecycleState": self.states.get(name, "ATTACHED"),
-            "networkDetails": {"type": kind, "id": network},
+            "networkDetails": {"type": kind, "id": network, "vcnRouteType": self.vcn_route_type},
             "drgRouteTableId": "table.vcn" if name == "vcn" else "table.tunnels",
         }
 
@@ -301,6 +311,19 @@ def test_rules_that_route_nothing_do_not_count(proof: Any) -> None:
         "  DRG route table table.vcn (of the VCN) has no route to 10.0.0.0/16 by the tunnels",
         "  DRG route table table.tunnels (of the tunnels) sends 172.16.0.0/16 to nowhere (blackhole), not to the VCN",
     ]
+
+
+def test_subnets_count_where_the_attachment_announces_these(proof: Any) -> None:
+    oci = Oci(("UP", "UP"))
+    oci.vcn_route_type = "SUBNET_CIDRS"
+    oci.rules["table.tunnels"] = [oci.rule("172.16.1.0/24", "att.vcn")]
+    with pytest.raises(CommandError) as refused:
+        proof(oci)
+    assert str(refused.value).splitlines()[1:] == [
+        "  DRG route table table.tunnels (of the tunnels) has no route to 172.16.3.0/24 by the VCN"
+    ]
+    oci.rules["table.tunnels"].append(oci.rule("172.16.3.0/24", "att.vcn"))
+    assert proof(oci) == ANSWER
 
 
 def test_an_attachment_that_goes_does_not_count(proof: Any) -> None:

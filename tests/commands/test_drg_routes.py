@@ -118,3 +118,21 @@ def test_tunnels_with_tables_of_their_own_are_looked_at_one_by_one() -> None:
 )
 def test_missing_attachments(attachments: tuple[Attachment, ...], messages: list[str]) -> None:
     assert found(GOOD, attachments) == messages
+
+
+SUBNETS = (IPv4Network("172.16.1.0/24"), IPv4Network("172.16.2.0/24"))
+
+
+def by_subnet(*routed: IPv4Network) -> list[str]:
+    rules = {**GOOD, "table.tunnels": [Rule(network, "att.vcn") for network in routed]}
+    drg = Drg("drg", (VCN_ATTACHMENT, TUNNEL_A, TUNNEL_B), rules, SUBNETS)
+    return problems(drg, "vcn", ["tunnel.a", "tunnel.b"], (VPC,), (VCN,))
+
+
+def test_an_attachment_that_announces_subnets_needs_no_route_to_the_whole_vcn() -> None:
+    """What Oracle's console makes."""
+    assert by_subnet(*SUBNETS) == []
+    assert by_subnet(VCN) == []
+    assert by_subnet(SUBNETS[0]) == [
+        "DRG route table table.tunnels (of the tunnels) has no route to 172.16.2.0/24 by the VCN"
+    ]

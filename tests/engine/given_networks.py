@@ -89,7 +89,9 @@ def _acl(ec2: Any, vpc: str, subnet: str) -> str:
     acl = str(ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"])
     for number, egress in ((RULE_NUMBERS[0] - 1, False), (RULE_NUMBERS[-1] + 1, True)):
         add_acl_rule(ec2, acl, number, egress=egress)
-    [current] = ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["NetworkAcls"]
+    [current] = ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])[
+        "NetworkAcls"
+    ]
     [association] = [one for one in current["Associations"] if one["SubnetId"] == subnet]
     ec2.replace_network_acl_association(AssociationId=association["NetworkAclAssociationId"], NetworkAclId=acl)
     return acl

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from lab.clouds.cluster import Clouds
 from lab.engine.project import Project
 from lab.lab import Lab, open_project, prepare
 from tests.engine.conftest import FAST
+from tests.engine.disorder import delays
 
 INSTANCE = "aws:ec2/instance:Instance"
 
@@ -43,23 +43,14 @@ def up_and_down(clouds: Clouds, folder: Path, seed: int) -> dict[tuple[str, str]
     prepare(project, folder)
     lab = Lab(folder, clouds, project)
     lab.forget()
-    chance = random.Random(seed)
-    lab.inject(*({"type": kind, "operation": "create", "delay": chance.uniform(0, 0.6)} for kind in KINDS))
+    lab.inject(*delays(seed, "create", longest=0.6))
     project.up().check()
     found = inputs(lab, choices(project))
     assert found.keys() == kept(project)
-    lab.inject(*({"type": kind, "operation": "delete", "delay": chance.uniform(0, 0.6)} for kind in KINDS))
+    lab.inject(*delays(seed, "delete", longest=0.6))
     project.destroy().check()
     assert lab.leftovers() == {}
     return found
-
-
-KINDS = [
-    *("aws:ec2/vpc:Vpc", "aws:ec2/subnet:Subnet", "aws:ec2/routeTable:RouteTable", "aws:ec2/networkAcl:NetworkAcl"),
-    *("aws:ec2/securityGroup:SecurityGroup", "aws:ec2/eip:Eip", "aws:ec2/internetGateway:InternetGateway"),
-    *("aws:iam/role:Role", "oci:Core/vcn:Vcn", "oci:Core/drg:Drg", "oci:Core/drgAttachment:DrgAttachment"),
-    *("oci:Core/routeTable:RouteTable", "oci:Core/securityList:SecurityList", "oci:Core/cpe:Cpe"),
-]
 
 
 def choices(project: Project) -> dict[str, str]:

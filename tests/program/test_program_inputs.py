@@ -139,9 +139,7 @@ def test_the_role_may_read_its_two_keys_and_nothing_else(dev: Recording) -> None
     read = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arns}
     assert policy == {"Version": "2012-10-17", "Statement": [read]}
     trust = json.loads(dev.one("aws:iam/role:Role", "host").inputs["assumeRolePolicy"])["Statement"]
-    assert trust == [
-        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ]
+    assert trust == [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]
     sessions = dev.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "host-sessions").inputs
     assert sessions["policyArn"] == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
@@ -164,9 +162,10 @@ def test_a_given_profile_and_a_boundary_are_used() -> None:
     given = record({"instanceProfileName": "ours"}).one("aws:ec2/instance:Instance", "host-instance").inputs
     assert given["iamInstanceProfile"] == "ours"
     boundary = "arn:aws:iam::123456789012:policy/edge"
-    assert record({"permissionsBoundaryArn": boundary}).one("aws:iam/role:Role", "host").inputs[
-        "permissionsBoundary"
-    ] == boundary
+    assert (
+        record({"permissionsBoundaryArn": boundary}).one("aws:iam/role:Role", "host").inputs["permissionsBoundary"]
+        == boundary
+    )
 
 
 def test_the_interface_forwards_and_routes_lead_to_it(dev: Recording, given: Recording) -> None:

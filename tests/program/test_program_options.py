@@ -61,9 +61,7 @@ def test_what_is_protected(disposable: bool, protected: set[tuple[str, str]]) ->
 def test_what_is_deleted_before_its_replacement(recording: Recording) -> None:
     """Everything of which there can be only one at a time."""
     found = {(r.type, r.name) for r in recording.resources if r.request.deleteBeforeReplace}
-    one_rule = {
-        (r.type, r.name) for r in recording.of_type(COMMAND) if r.name.startswith(("oci-table-", "oci-list-"))
-    }
+    one_rule = {(r.type, r.name) for r in recording.of_type(COMMAND) if r.name.startswith(("oci-table-", "oci-list-"))}
     acl_rules = {(r.type, r.name) for r in recording.of_type("aws:ec2/networkAclRule:NetworkAclRule")}
     managements = {(MANAGEMENT, "oci-tunnel-1"), (MANAGEMENT, "oci-tunnel-2")}
     assert found == (

@@ -1,4 +1,4 @@
-"""Unknowns in a preview, and secrets: nothing crashes on the one, no pre-shared key is anywhere without the other's mark.
+"""Unknowns in a preview, and secrets: nothing crashes on the one, and no pre-shared key is anywhere in the open.
 
 Does not prove what the engine writes to its state or prints (tests/engine does).
 """

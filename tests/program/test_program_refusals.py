@@ -13,7 +13,6 @@ import pytest
 from lab.clouds.plugins.values import Values
 from tests.program.pretend_clouds import (
     ATTACHMENT,
-    DRG,
     GATEWAY,
     GIVEN,
     SUBNET,
@@ -125,11 +124,7 @@ LOOK_UPS: dict[str, Case] = {
     ),
     "a route to the VCN already": (
         {**GIVEN, "routeTableIds": [TABLES[0]]},
-        {
-            "getRouteTable": {
-                "routes": [route("0.0.0.0/0", gateway=GATEWAY), route("172.16.0.0/16", interface="eni-1")]
-            }
-        },
+        {"getRouteTable": {"routes": [route("0.0.0.0/0", gateway=GATEWAY), route("172.16.0.0/16", interface="eni-1")]}},
         f"routeTableIds: '{TABLES[0]}' is refused: it has a route to 172.16.0.0/16 already, and not by this stack",
     ),
     "no internet gateway": (
@@ -146,9 +141,7 @@ LOOK_UPS: dict[str, Case] = {
         {**GIVEN},
         {
             "getDrgAttachments": {
-                "drgAttachments": [
-                    {"id": ATTACHMENT, "drgId": OTHER_DRG, "state": "ATTACHED", "freeformTags": {}}
-                ]
+                "drgAttachments": [{"id": ATTACHMENT, "drgId": OTHER_DRG, "state": "ATTACHED", "freeformTags": {}}]
             }
         },
         f"vcnId: '{VCN}' is refused: it is attached to {OTHER_DRG}, and a VCN attaches to one DRG only; set drgId to "
@@ -176,7 +169,8 @@ LOOK_UPS: dict[str, Case] = {
     "given networks that overlap": (
         {**GIVEN},
         {"getVcn": {"compartmentId": "c", "cidrBlocks": ["10.0.128.0/17"]}},
-        "vcnCidrs: 10.0.128.0/17 is refused: it overlaps 10.0.0.0/16 of vpcCidrs, so packets to it cannot be told apart",
+        "vcnCidrs: 10.0.128.0/17 is refused: it overlaps 10.0.0.0/16 of vpcCidrs, so packets to it "
+        "cannot be told apart",
     ),
     "another connection's inside network": (
         {**GIVEN},
@@ -188,7 +182,8 @@ LOOK_UPS: dict[str, Case] = {
                 ]
             },
         },
-        "tunnel2InsideCidr: 169.254.22.0/30 is refused: another connection of the DRG has 169.254.22.0/30 inside a tunnel",
+        "tunnel2InsideCidr: 169.254.22.0/30 is refused: another connection of the DRG has 169.254.22.0/30 "
+        "inside a tunnel",
     ),
 }
 
@@ -240,7 +235,9 @@ def test_a_subnet_without_a_table_of_its_own_uses_the_main_one() -> None:
             raise NOT_FOUND
         return answer_with()(token, args)
 
-    asked = [i.args for i in record({**GIVEN, "routeTableIds": None}, answer=answer).invokes if "RouteTable:" in i.token]
+    asked = [
+        i.args for i in record({**GIVEN, "routeTableIds": None}, answer=answer).invokes if "RouteTable:" in i.token
+    ]
     assert asked == [
         {"subnetId": SUBNET},
         {

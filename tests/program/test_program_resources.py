@@ -134,9 +134,7 @@ def test_all_given(given: Recording) -> None:
         pytest.param({"clientSubnetCidrs": None}, DEV - CLIENTS, id="no-client-subnets"),
         pytest.param({"vcnSubnetCidrs": None}, DEV - VCN_SUBNETS, id="no-vcn-subnets"),
         pytest.param({"availabilityZone": "us-east-1b"}, DEV - {(STASH, "aws-zone")}, id="zone-by-name"),
-        pytest.param(
-            {"drgId": "ocid1.drg.oc1.iad.given"}, DEV - {("oci:Core/drg:Drg", "oci-drg")}, id="given-drg"
-        ),
+        pytest.param({"drgId": "ocid1.drg.oc1.iad.given"}, DEV - {("oci:Core/drg:Drg", "oci-drg")}, id="given-drg"),
         pytest.param(
             {"sshCidrs": ["192.0.2.0/24"], "sshKeyName": "ops"},
             DEV

@@ -80,9 +80,7 @@ def test_the_disk_of_the_host_is_tagged_too(dev: Recording) -> None:
 
 def test_a_rule_in_a_given_network_says_whose_it_is(given: Recording) -> None:
     owner = "managed by pulumi: aws-oci-libreswan/dev"
-    commands = [
-        r for r in given.of_type("command:local:Command") if r.name.startswith(("oci-table-", "oci-list-"))
-    ]
+    commands = [r for r in given.of_type("command:local:Command") if r.name.startswith(("oci-table-", "oci-list-"))]
     assert [c.inputs["environment"]["OWNER"] for c in commands] == [owner] * 5
     groups = given.of_type("oci:Core/networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule")
     assert [g.inputs["description"] for g in groups] == [owner] * 3

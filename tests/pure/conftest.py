@@ -1,4 +1,4 @@
-"""`pytest tests/pure --write-golden` writes the golden files from what is rendered now; read the diff before a commit."""
+"""`pytest tests/pure --write-golden` writes the golden files from what is rendered now; read the diff afterwards."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ def test_a_dns_label_is_valid_or_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "label"), [("oci-vcn", "ocivcn"), ("10.0.0.0/16", "n1000016"), ("A-very-long-name-it-is", "averylongnameit")]
+    ("name", "label"),
+    [("oci-vcn", "ocivcn"), ("10.0.0.0/16", "n1000016"), ("A-very-long-name-it-is", "averylongnameit")],
 )
 def test_dns_labels_by_hand(name: str, label: str) -> None:
     assert dns_label(name) == label
@@ -63,7 +64,9 @@ def test_common_tags_keep_within_ten_and_in_order(given_tags: dict[str, str]) ->
     assert len(common) <= 10
     assert list(common) == sorted(common)
     assert {"managed-by": "pulumi", "project": "p", "stack": "s"}.items() <= common.items()
-    assert {k: v for k, v in given_tags.items() if k not in ("managed-by", "project", "stack")}.items() <= common.items()
+    assert {
+        k: v for k, v in given_tags.items() if k not in ("managed-by", "project", "stack")
+    }.items() <= common.items()
 
 
 def test_tags_of_aws_have_a_name_and_rules_an_owner() -> None:

@@ -29,7 +29,7 @@ CASES: list[Case] = [
     ({"compartmentId": None}, "compartmentId: it is required; set it with `pulumi config set compartmentId …`"),
     ({"compartmentId": ""}, "compartmentId: it is required; set it with `pulumi config set compartmentId …`"),
     # Form of single values.
-    ({"compartmentId": "x"}, "compartmentId: 'x' is refused: an OCID that begins with ocid1.compartment|tenancy."),
+    ({"compartmentId": "x"}, "compartmentId: 'x' is refused: an OCID that begins with ocid1.compartment."),
     ({"vpcCidrs": "10.0.0.0/16"}, "vpcCidrs: '10.0.0.0/16' is refused: Input should be a valid tuple"),
     ({"vpcCidrs": ["10.0.0.1/16"]}, "vpcCidrs[0]: '10.0.0.1/16' is refused: has host bits set; write 10.0.0.0/16"),
     (
@@ -68,13 +68,19 @@ CASES: list[Case] = [
     ({**GIVEN_VPC, "vpcId": "vpc-x"}, "vpcId: 'vpc-x' is refused: an id such as vpc-0123456789abcdef0"),
     ({"kmsKeyArn": "alias/x"}, "kmsKeyArn: 'alias/x' is refused: the ARN of a KMS key"),
     ({"permissionsBoundaryArn": "x"}, "permissionsBoundaryArn: 'x' is refused: the ARN of an IAM policy"),
-    ({"disposable": "maybe"}, "disposable: 'maybe' is refused: Input should be a valid boolean, unable to interpret input"),
+    (
+        {"disposable": "maybe"},
+        "disposable: 'maybe' is refused: Input should be a valid boolean, unable to interpret input",
+    ),
     ({"tags": "x"}, "tags: 'x' is refused: Input should be a valid dictionary"),
     (
         {"vcnIngress": ["ssh"]},
         "vcnIngress[0]: 'ssh' is refused: all, icmp, tcp/PORT, tcp/FIRST-LAST, udp/PORT or udp/FIRST-LAST",
     ),
-    ({"vcnIngress": ["tcp/70000"]}, "vcnIngress[0]: 'tcp/70000' is refused: ports go from 1 to 65535, the first one first"),
+    (
+        {"vcnIngress": ["tcp/70000"]},
+        "vcnIngress[0]: 'tcp/70000' is refused: ports go from 1 to 65535, the first one first",
+    ),
     (
         {"tunnel1InsideCidr": "169.254.169.0/30"},
         "tunnel1InsideCidr: '169.254.169.0/30' is refused: Amazon's metadata and time services are in 169.254.169.0/24",
@@ -105,12 +111,13 @@ CASES: list[Case] = [
     ),
     (
         {**GIVEN_VPC, "hostSubnetId": "subnet-0123456789abcdef0"},
-        "hostSubnetCidr, hostSubnetId: both are set: set hostSubnetCidr to create one, or hostSubnetId to use a given one",
+        "hostSubnetCidr, hostSubnetId: both are set: set hostSubnetCidr to create one, or hostSubnetId to use "
+        "a given one",
     ),
     (
         {"hostSubnetCidr": None},
-        "hostSubnetCidr, hostSubnetId: neither is set: set hostSubnetCidr to create one, or hostSubnetId to use a given "
-        "one",
+        "hostSubnetCidr, hostSubnetId: neither is set: set hostSubnetCidr to create one, or hostSubnetId to use "
+        "a given one",
     ),
     (
         {"vcnId": "ocid1.vcn.oc1.iad.x"},
@@ -136,8 +143,8 @@ CASES: list[Case] = [
     ),
     (
         {**GIVEN_VCN, "drgAttachmentId": "ocid1.drgattachment.oc1.iad.x"},
-        "drgAttachmentId: 'ocid1.drgattachment.oc1.iad.x' is refused: it joins a given DRG and a given VCN, so drgId and "
-        "vcnId must be set too",
+        "drgAttachmentId: 'ocid1.drgattachment.oc1.iad.x' is refused: it joins a given DRG and a given VCN, so "
+        "drgId and vcnId must be set too",
     ),
     # Twice.
     (
@@ -239,7 +246,10 @@ CASES: list[Case] = [
     ),
     ({"tags": {"a b": "v"}}, f"tags: 'a b': 'v' is refused: {TAG_KEY}"),
     ({"tags": {"Name": "v"}}, "tags: 'Name': 'v' is refused: the program sets it itself"),
-    ({"definedTags": {"CostCenter": "42"}}, "definedTags: 'CostCenter' is refused: a defined tag is written Namespace.Key"),
+    (
+        {"definedTags": {"CostCenter": "42"}},
+        "definedTags: 'CostCenter' is refused: a defined tag is written Namespace.Key",
+    ),
 ]
 
 
@@ -250,13 +260,12 @@ def message(changes: dict[str, object]) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize(("changes", "expected"), CASES, ids=[f"{n}-{case[1].split(':')[0]}" for n, case in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("changes", "expected"), CASES, ids=[f"{n}-{case[1].split(':')[0]}" for n, case in enumerate(CASES)]
+)
 def test_refusal(changes: dict[str, object], expected: str) -> None:
     """One fault, one line, no other."""
-    lines = message(changes).splitlines()
-    if expected not in lines and "vpcCidrs: 11 CIDRs" in expected:
-        raise AssertionError(lines)
-    assert lines == [expected]
+    assert message(changes).splitlines() == [expected]
 
 
 @pytest.mark.parametrize("key", SECRET)

@@ -1,0 +1,135 @@
+"""What fails on the way, and `destroy`: with a cloud's refusals, a killed engine, Ctrl-C, protection and any order.
+
+After each of them `up` again ends well, or `destroy` alone leaves nothing in either cloud. Refusals and delays are
+injected into the stand-in plugins. Not proven: that the real clouds refuse with these words.
+
+The tests are one story and run in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from lab.engine.result import Operation
+from lab.lab import Lab
+from tests.engine.disorder import delays
+
+INSTANCE = "aws:ec2/instance:Instance"
+COMMAND = "command:local:Command"
+IPSEC = "oci:Core/ipsec:Ipsec"
+MANAGEMENT = "oci:Core/ipsecConnectionTunnelManagement:IpsecConnectionTunnelManagement"
+PARAMETER = "aws:ssm/parameter:Parameter"
+
+NO_CAPACITY = "creating EC2 Instance: InsufficientInstanceCapacity: no t3.small in us-east-1a at the moment"
+
+
+def destroy_in_disorder(lab: Lab, seed: int) -> None:
+    """Every type is deleted later, by a random time up to 1.5 s: at the first try, and nothing is left."""
+    lab.inject(*delays(seed, "delete", longest=1.5))
+    destroyed = lab.project.destroy().check()
+    lab.inject()
+    assert {one.op for one in destroyed.operations()} == {"delete"}
+    assert "resources" not in lab.project.export()["deployment"]
+    assert lab.leftovers() == {}
+
+
+def wait_until_creating(lab: Lab, name: str) -> None:
+    """Until the engine has noted in its state that it creates the resource."""
+    state = lab.project.folder / "state" / ".pulumi" / "stacks" / "aws-oci-libreswan" / "dev.json"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        deployment = json.loads(state.read_text() or "{}").get("checkpoint", {}).get("latest", {})
+        pending = deployment.get("pending_operations", [])
+        if any(one["type"] == "creating" and one["resource"]["urn"].endswith(f"::{name}") for one in pending):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{name} was not being created within a minute")
+
+
+def test_destroy_after_a_failed_up_leaves_nothing(lab: Lab) -> None:
+    lab.inject({"type": INSTANCE, "operation": "create", "error": NO_CAPACITY})
+    up = lab.project.up()
+    assert not up.ok
+    assert up.failures() == [Operation("create", INSTANCE, "host-instance")]
+    assert NO_CAPACITY in up.text
+    assert "Traceback" not in up.text
+    destroy_in_disorder(lab, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "error"),
+    [
+        (
+            COMMAND,
+            "oci-tunnel-1-ready",
+            'exit status 1: running "./commands/run wait-for-tunnels": not ready after 1200 s',
+        ),
+        (MANAGEMENT, "oci-tunnel-2", "409-IncorrectState: the tunnel is PROVISIONING"),
+        (PARAMETER, "host-tunnel-2-key", "creating SSM Parameter: AccessDeniedException: not authorized"),
+    ],
+)
+def test_up_stops_at_what_a_cloud_refuses_and_says_so(lab: Lab, kind: str, name: str, error: str) -> None:
+    lab.configure(disposable=False)
+    lab.inject({"type": kind, "operation": "create", "name": name, "error": error})
+    up = lab.project.up()
+    assert not up.ok
+    assert up.failures() == [Operation("create", kind, name)]
+    assert error in up.text
+    assert "Traceback" not in up.text
+    assert INSTANCE not in {one.type for one in up.operations()}
+
+
+def test_killed_engine_leaves_a_lock_and_the_next_up_ends_well(lab: Lab) -> None:
+    lab.inject({"type": INSTANCE, "operation": "create", "delay": 600})
+    running = lab.project.start("up", "--yes", "--skip-preview", "--stack", "dev")
+    wait_until_creating(lab, "host-instance")
+    running.kill()
+    running.wait()
+    lab.inject()
+    locked = lab.project.up()
+    assert not locked.ok
+    assert "the stack is currently locked" in locked.text
+    lab.project.run("cancel", "--yes", "--stack", "dev").check()
+    up = lab.project.up().check()
+    assert [one.name for one in up.operations() if one.op == "create"] == ["host-instance", "proof-tunnels-up"]
+    assert lab.project.outputs()["tunnelStates"] == {"tunnel-1": "UP", "tunnel-2": "UP"}
+
+
+def test_then_nothing_changes_and_nothing_is_pending(lab: Lab) -> None:
+    lab.project.preview("--expect-no-changes").check()
+    assert lab.project.export()["deployment"].get("pending_operations", []) == []
+
+
+def test_protected_stack_is_destroyed_on_purpose_only(lab: Lab) -> None:
+    refused = lab.project.destroy()
+    assert not refused.ok
+    print(refused.text)
+    for name in ("aws-address", "oci-cpe", "oci-connection"):
+        assert name in refused.text
+    lab.project.run("state", "unprotect", "--all", "--yes", "--stack", "dev").check()
+    destroy_in_disorder(lab, seed=2)
+
+
+def test_interrupted_up_notes_what_it_has_made(lab: Lab) -> None:
+    lab.configure(disposable=True)
+    lab.inject({"type": IPSEC, "operation": "create", "delay": 600})
+    running = lab.project.start("up", "--yes", "--skip-preview", "--stack", "dev")
+    wait_until_creating(lab, "oci-connection")
+    running.interrupt()
+    interrupted = running.wait(60)
+    assert not interrupted.ok
+    assert MANAGEMENT not in {one.type for one in interrupted.operations()}
+    lab.inject()
+    kinds = {resource["type"] for resource in lab.project.export()["deployment"]["resources"]}
+    assert IPSEC in kinds
+    destroy_in_disorder(lab, seed=3)
+
+
+def test_no_address_was_ever_associated_before_its_gateway(lab: Lab) -> None:
+    calls = [json.loads(line) for line in (lab.clouds.folder / "aws-calls.jsonl").read_text().splitlines()]
+    statuses = {call["status"] for call in calls if call["operation"] == "AssociateAddress"}
+    assert statuses == {200}
+    print({(c["operation"], c["status"]) for c in calls if c["status"] >= 400})
