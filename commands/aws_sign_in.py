@@ -72,7 +72,7 @@ def assumed_roles(settings: Mapping[str, object]) -> list[dict[str, Any]]:
     for name in UNSUPPORTED:
         if settings.get(name):
             raise CommandError(
-                f"aws:{name} is not supported by this command: "
+                f"aws:{name} is refused: the proof of the tunnels cannot use it; "
                 "use aws:profile, aws:assumeRoles or the AWS_… variables of the environment"
             )
     roles: list[object] = []

@@ -30,6 +30,8 @@ class GivenSubnet:
     cidr: IPv4Network
     zone: str
     routes: tuple[Route, ...]
+    network_acl_id: str
+    """The ACL that it is under; a subnet always has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,11 @@ def _vpc_faults(
             yield (
                 f"hostSubnetId: {subnet.id!r} is refused: its route table has no route 0.0.0.0/0 to an internet "
                 "gateway, which the tunnels and the packages need"
+            )
+        if settings.network_acl_id not in (None, subnet.network_acl_id):
+            yield (
+                f"networkAclId: {settings.network_acl_id!r} is refused: {subnet.id} is under {subnet.network_acl_id}, "
+                "so rules of another ACL would let nothing in"
             )
         if zones and subnet.zone not in zones:
             yield (
@@ -184,7 +191,7 @@ def _given_vpc(settings: AwsSettings, vpc_id: str, tags: Tags, opts: InvokeOptio
         cidrs=tuple(IPv4Network(association.cidr_block) for association in vpc.cidr_block_associations),
         internet_gateway_id=None if settings.host_subnet_id else _internet_gateway(vpc_id, opts),
         host_subnet=None if settings.host_subnet_id is None else _subnet(settings.host_subnet_id, opts),
-        route_tables={table: _routes_of_table(table, opts) for table in settings.route_table_ids},
+        route_tables={table: _routes_of_table(table, vpc_id, opts) for table in settings.route_table_ids},
         own_interfaces=frozenset(own.ids),
     )
 
@@ -203,12 +210,15 @@ def _subnet(subnet_id: str, opts: InvokeOptions) -> GivenSubnet:
         subnet = aws.ec2.get_subnet(id=subnet_id, opts=opts)
     except Exception as missing:
         raise LookupError(f"hostSubnetId: {subnet_id!r} is refused: {_first_line(missing)}") from missing
+    under: list[aws.ec2.GetNetworkAclsFilterArgsDict] = [{"name": "association.subnet-id", "values": [subnet_id]}]
+    [network_acl_id] = aws.ec2.get_network_acls(filters=under, opts=opts).ids
     return GivenSubnet(
         id=subnet_id,
         vpc_id=subnet.vpc_id,
         cidr=IPv4Network(subnet.cidr_block),
         zone=subnet.availability_zone,
         routes=_routes_of_subnet(subnet_id, subnet.vpc_id, opts),
+        network_acl_id=network_acl_id,
     )
 
 
@@ -217,18 +227,20 @@ def _routes_of_subnet(subnet_id: str, vpc_id: str, opts: InvokeOptions) -> tuple
         return _routes(aws.ec2.get_route_table(subnet_id=subnet_id, opts=opts))
     except Exception:
         # A subnet without a table of its own uses the main one, which only a filter finds.
-        main = [
+        main: list[aws.ec2.GetRouteTableFilterArgsDict] = [
             {"name": "vpc-id", "values": [vpc_id]},
             {"name": "association.main", "values": ["true"]},
         ]
         return _routes(aws.ec2.get_route_table(filters=main, opts=opts))
 
 
-def _routes_of_table(table: str, opts: InvokeOptions) -> tuple[Route, ...]:
+def _routes_of_table(table: str, vpc_id: str, opts: InvokeOptions) -> tuple[Route, ...]:
     try:
-        return _routes(aws.ec2.get_route_table(route_table_id=table, opts=opts))
+        return _routes(aws.ec2.get_route_table(route_table_id=table, vpc_id=vpc_id, opts=opts))
     except Exception as missing:
-        raise LookupError(f"routeTableIds: {table!r} is refused: {_first_line(missing)}") from missing
+        raise LookupError(
+            f"routeTableIds: {table!r} is refused: {vpc_id} has no such route table ({_first_line(missing)})"
+        ) from missing
 
 
 def _routes(table: aws.ec2.AwaitableGetRouteTableResult) -> tuple[Route, ...]:

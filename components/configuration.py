@@ -50,13 +50,14 @@ def parse(given: Mapping[str, str], secret_keys: Collection[str] = ()) -> Settin
     ]
     groups: dict[str, Group] = {}
     for name, group in _groups().items():
+        own_keys = group.keys()
+        own = {key: _value(key, text) for key, text in given.items() if key in own_keys}
         try:
-            own = {key: _value(key, text) for key, text in given.items() if key in group.keys()}
             groups[name] = group.model_validate(own)
         except ValidationError as refused:
             found += [_fault(dict(fault)) for fault in refused.errors()]
     if not found:
-        settings = Settings(**groups)  # type: ignore[arg-type]  # each group by the name of its field
+        settings = Settings(**groups)
         found = faults(settings)
         if not found:
             return settings

@@ -40,7 +40,7 @@ def _still_there(image: pulumi.Output[str], parent: pulumi.Resource) -> pulumi.O
     replacement that cannot start would leave no VPN.
     """
     found = aws.ec2.get_ami_output(
-        filters=[{"name": "image-id", "values": [image]}],
+        filters=image.apply(_by_id),
         include_deprecated=True,
         # The id says whose image it is; any owner will do.
         allow_unsafe_filter=True,
@@ -54,3 +54,7 @@ def _still_there(image: pulumi.Output[str], parent: pulumi.Resource) -> pulumi.O
         )
 
     return found.apply(lambda one: one.id).recover(refuse)
+
+
+def _by_id(image_id: str) -> list[aws.ec2.GetAmiFilterArgsDict]:
+    return [{"name": "image-id", "values": [image_id]}]

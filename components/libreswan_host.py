@@ -256,5 +256,5 @@ def _may_read(parameter_arns: Sequence[str], kms_key_arn: str | None) -> dict[st
     """Exactly the two parameters; with a key of one's own, also to decrypt by it (Amazon's needs no rule)."""
     statements = [{"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": list(parameter_arns)}]
     if kms_key_arn is not None:
-        statements.append({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": kms_key_arn})  # type: ignore[dict-item]
+        statements.append({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": kms_key_arn})
     return {"Version": "2012-10-17", "Statement": statements}

@@ -49,9 +49,9 @@ def api_rule(rule: Filter) -> dict[str, Any]:
     return api
 
 
-def api_route(cidr: IPv4Network, drg_id: str) -> dict[str, Any]:
-    """As `RouteRule` of Oracle's REST API: to the other network through the DRG."""
-    return {"destination": str(cidr), "destinationType": "CIDR_BLOCK", "networkEntityId": drg_id}
+def route_text(cidr: IPv4Network, drg_id: str) -> str:
+    """`RouteRule` of Oracle's REST API as text: to the other network through the DRG."""
+    return as_text({"destination": str(cidr), "destinationType": "CIDR_BLOCK", "networkEntityId": drg_id})
 
 
 def as_text(rule: Mapping[str, Any]) -> str:

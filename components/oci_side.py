@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Network
+from typing import Any
 
 import pulumi
 import pulumi_oci as oci
@@ -76,7 +78,8 @@ class OciSide(pulumi.ComponentResource):
             display_name=f"{name}-cpe",
             ip_address=args.public_ip,
             cpe_device_shape_id=args.device_shape_id,
-            **self._tags,
+            freeform_tags=self._freeform_tags,
+            defined_tags=self._defined_tags,
             opts=self._protected(),
         )
         connection = oci.core.Ipsec(
@@ -86,7 +89,8 @@ class OciSide(pulumi.ComponentResource):
             cpe_id=cpe.id,
             drg_id=self.drg_id,
             static_routes=[str(cidr) for cidr in args.vpc_cidrs],
-            **self._tags,
+            freeform_tags=self._freeform_tags,
+            defined_tags=self._defined_tags,
             # A new connection's tunnels want the inside addresses that the old one's have on this DRG.
             opts=self._protected(delete_before_replace=True),
         )
@@ -112,11 +116,12 @@ class OciSide(pulumi.ComponentResource):
         )
 
     @property
-    def _tags(self) -> dict[str, dict[str, str]]:
-        tags = {"freeform_tags": self._args.tags.common}
-        if self._args.settings.defined_tags:
-            tags["defined_tags"] = self._args.settings.defined_tags
-        return tags
+    def _freeform_tags(self) -> dict[str, str]:
+        return self._args.tags.common
+
+    @property
+    def _defined_tags(self) -> dict[str, str] | None:
+        return self._args.settings.defined_tags or None
 
     def _protected(self, *, delete_before_replace: bool | None = None) -> ResourceOptions:
         return ResourceOptions(
@@ -132,6 +137,11 @@ class OciSide(pulumi.ComponentResource):
         given = self._args.given
         return self._args.settings.compartment_id if given is None else given.compartment_id
 
+    @property
+    def _has_dns(self) -> bool:
+        given = self._args.given
+        return given is None or given.has_dns
+
     def _vcn(self) -> pulumi.Output[str]:
         if self._args.given is not None:
             return pulumi.Output.from_input(self._args.given.id)
@@ -142,7 +152,8 @@ class OciSide(pulumi.ComponentResource):
             cidr_blocks=[str(cidr) for cidr in self._args.vcn_cidrs],
             display_name=name,
             dns_label=dns_label(name),
-            **self._tags,
+            freeform_tags=self._freeform_tags,
+            defined_tags=self._defined_tags,
             opts=self._child,
         ).id
 
@@ -155,7 +166,8 @@ class OciSide(pulumi.ComponentResource):
                 f"{self._name}-drg",
                 compartment_id=settings.compartment_id,
                 display_name=f"{self._name}-drg",
-                **self._tags,
+                freeform_tags=self._freeform_tags,
+                defined_tags=self._defined_tags,
                 opts=self._child,
             ).id
         if settings.drg_attachment_id is not None:
@@ -166,7 +178,8 @@ class OciSide(pulumi.ComponentResource):
             display_name=f"{self._name}-attachment",
             # All of the VCN, and not the subnets it has today: the tunnels learn every subnet to come as well.
             network_details={"type": "VCN", "id": self.vcn_id, "vcn_route_type": "VCN_CIDRS"},
-            **self._tags,
+            freeform_tags=self._freeform_tags,
+            defined_tags=self._defined_tags,
             opts=self._child,
         )
         self.ready.append(attachment)
@@ -188,22 +201,25 @@ class OciSide(pulumi.ComponentResource):
                 }
                 for cidr in args.vpc_cidrs
             ],
-            **self._tags,
+            freeform_tags=self._freeform_tags,
+            defined_tags=self._defined_tags,
             # A rule to a DRG is refused before the attachment and must be gone before it is.
             opts=ResourceOptions(parent=self, depends_on=[attachment] if attachment else None),
         )
+        ingress: list[Any] = [
+            oci_rules.security_list_rule(rule)
+            for rule in oci_rules.ingress_filters(args.vpc_cidrs, args.settings.vcn_ingress)
+        ]
         filters = oci.core.SecurityList(
             name,
             compartment_id=self._vcn_compartment,
             vcn_id=self.vcn_id,
             display_name=name,
-            ingress_security_rules=[
-                oci_rules.security_list_rule(rule)
-                for rule in oci_rules.ingress_filters(args.vpc_cidrs, args.settings.vcn_ingress)
-            ],
+            ingress_security_rules=ingress,
             # As in Oracle's default list: what a host may answer or ask is decided where it arrives.
             egress_security_rules=[{"protocol": "all", "destination": ANYWHERE}],
-            **self._tags,
+            freeform_tags=self._freeform_tags,
+            defined_tags=self._defined_tags,
             opts=self._child,
         )
         for cidr in args.settings.vcn_subnet_cidrs:
@@ -215,11 +231,12 @@ class OciSide(pulumi.ComponentResource):
                 cidr_block=str(cidr),
                 display_name=subnet,
                 # In hexadecimal, for decimals run into each other: 10.1.11.0/24 and 10.11.1.0/24.
-                dns_label=dns_label(f"n{int(cidr.network_address):08x}{cidr.prefixlen}"),
+                dns_label=dns_label(f"n{int(cidr.network_address):08x}{cidr.prefixlen}") if self._has_dns else None,
                 prohibit_public_ip_on_vnic=True,
                 route_table_id=table.id,
                 security_list_ids=[filters.id],
-                **self._tags,
+                freeform_tags=self._freeform_tags,
+                defined_tags=self._defined_tags,
                 opts=self._child,
             )
         self.ready += [table, filters]
@@ -233,7 +250,7 @@ class OciSide(pulumi.ComponentResource):
         args, settings = self._args, self._args.settings
         for table in settings.vcn_route_table_ids:
             for cidr in args.vpc_cidrs:
-                rule = self.drg_id.apply(lambda drg_id, cidr=cidr: oci_rules.as_text(oci_rules.api_route(cidr, drg_id)))
+                rule = self.drg_id.apply(partial(oci_rules.route_text, cidr))
                 after = [attachment] if attachment else []
                 self._one_rule(f"table-{ocid_end(table)}-to-{slug(cidr)}", "route", table, rule, after)
         ingress = oci_rules.ingress_filters(args.vpc_cidrs, settings.vcn_ingress)

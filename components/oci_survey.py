@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 
@@ -29,6 +29,8 @@ class GivenVcn:
     id: str
     compartment_id: str
     cidrs: tuple[IPv4Network, ...]
+    has_dns: bool
+    """Whether it has a DNS label; without one its subnets cannot have any."""
     attachment: Attachment | None
     """Its attachment to a DRG; a VCN has one at most."""
     foreign_routes: Mapping[str, tuple[str, ...]]
@@ -49,9 +51,12 @@ class OciSurvey:
 def survey(settings: OciSettings, tags: Tags, provider: oci.Provider) -> OciSurvey:
     """Reads only. Raises LookupError that names the key where something is not there."""
     opts = InvokeOptions(provider=provider)
+    vcn = None if settings.vcn_id is None else _given_vcn(settings, settings.vcn_id, tags, opts)
+    # Oracle lists a compartment at a time: a given DRG is with its network, or where the stack is.
+    compartments = dict.fromkeys([settings.compartment_id, *([] if vcn is None else [vcn.compartment_id])])
     return OciSurvey(
-        vcn=None if settings.vcn_id is None else _given_vcn(settings, settings.vcn_id, tags, opts),
-        inside_cidrs=() if settings.drg_id is None else _inside_cidrs(settings, settings.drg_id, tags, opts),
+        vcn=vcn,
+        inside_cidrs=() if settings.drg_id is None else _inside_cidrs(compartments, settings.drg_id, tags, opts),
         device_shape_id=_device_shape(opts),
     )
 
@@ -108,9 +113,13 @@ def _given_vcn(settings: OciSettings, vcn_id: str, tags: Tags, opts: InvokeOptio
         vcn = oci.core.get_vcn(vcn_id=vcn_id, opts=opts)
     except Exception as missing:
         raise LookupError(f"vcnId: {vcn_id!r} is refused: {str(missing).strip().splitlines()[0]}") from missing
-    attachments = oci.core.get_drg_attachments(
-        compartment_id=vcn.compartment_id, vcn_id=vcn_id, opts=opts
-    ).drg_attachments
+    attachments = [
+        attachment
+        for compartment in dict.fromkeys([settings.compartment_id, vcn.compartment_id])
+        for attachment in oci.core.get_drg_attachments(
+            compartment_id=compartment, vcn_id=vcn_id, opts=opts
+        ).drg_attachments
+    ]
     tables = oci.core.get_route_tables(compartment_id=vcn.compartment_id, vcn_id=vcn_id, opts=opts).route_tables
     lists = oci.core.get_security_lists(compartment_id=vcn.compartment_id, vcn_id=vcn_id, opts=opts)
     attached = [
@@ -122,6 +131,7 @@ def _given_vcn(settings: OciSettings, vcn_id: str, tags: Tags, opts: InvokeOptio
         id=vcn_id,
         compartment_id=vcn.compartment_id,
         cidrs=tuple(IPv4Network(cidr) for cidr in vcn.cidr_blocks),
+        has_dns=bool(vcn.dns_label),
         attachment=attached[0] if attached else None,
         foreign_routes={
             table.id: tuple(rule.destination for rule in table.route_rules if rule.description != tags.owner)
@@ -132,11 +142,13 @@ def _given_vcn(settings: OciSettings, vcn_id: str, tags: Tags, opts: InvokeOptio
     )
 
 
-def _inside_cidrs(settings: OciSettings, drg_id: str, tags: Tags, opts: InvokeOptions) -> tuple[IPv4Network, ...]:
-    connections = oci.core.get_ipsec_connections(
-        compartment_id=settings.compartment_id, drg_id=drg_id, opts=opts
-    ).connections
-    foreign = [one.id for one in connections if not _own(one.freeform_tags, tags)]
+def _inside_cidrs(compartments: Iterable[str], drg_id: str, tags: Tags, opts: InvokeOptions) -> tuple[IPv4Network, ...]:
+    foreign = [
+        one.id
+        for compartment in compartments
+        for one in oci.core.get_ipsec_connections(compartment_id=compartment, drg_id=drg_id, opts=opts).connections
+        if not _own(one.freeform_tags, tags)
+    ]
     return tuple(
         IPv4Interface(session.oracle_interface_ip).network
         for connection in foreign

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv4Network
@@ -86,7 +86,7 @@ def in_order(tunnels: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 def _wait(
     name: str,
     args: TunnelsArgs,
-    more: dict[str, pulumi.Input[str]],
+    more: Mapping[str, pulumi.Input[str]],
     parent: pulumi.Resource,
     after: pulumi.Resource | None = None,
 ) -> command.local.Command:

@@ -13,6 +13,8 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_oci as oci
 
+from commands import aws_sign_in, oci_sign_in
+from commands.invocation import CommandError
 from components.configuration import SettingError, read
 from components.settings import Settings
 
@@ -32,11 +34,13 @@ class Providers:
 
 
 def make_providers(settings: Settings, environment: Mapping[str, str]) -> Providers:
-    """Raises SettingError for a provider setting that does not exist."""
+    """Raises SettingError for a provider setting that does not exist, or that the commands cannot sign in by."""
     aws_values, aws_secrets = read("aws", environment)
     oci_values, oci_secrets = read("oci", environment)
     aws_arguments = _arguments("aws", aws.Provider, aws_values, aws_secrets)
     oci_arguments = _arguments("oci", oci.Provider, oci_values, oci_secrets)
+    if faults := _sign_in_faults(settings, aws_values, oci_values, environment):
+        raise SettingError("\n".join(faults))
     if prefixes := settings.aws.ignored_aws_tag_prefixes:
         # A plain dict would reach the provider with its keys as they are written here, in snake_case.
         aws_arguments.setdefault("ignore_tags", aws.ProviderIgnoreTagsArgs(key_prefixes=list(prefixes)))
@@ -48,6 +52,22 @@ def make_providers(settings: Settings, environment: Mapping[str, str]) -> Provid
         oci=oci.Provider("oci", **oci_arguments),
         sign_in=pulumi.Output.secret(json.dumps({"aws": aws_values, "oci": oci_values}, sort_keys=True)),
     )
+
+
+def _sign_in_faults(
+    settings: Settings, aws_values: Mapping[str, str], oci_values: Mapping[str, str], environment: Mapping[str, str]
+) -> list[str]:
+    """Why a command could not sign in where the providers can: known now, and not in the middle of an `up`."""
+    faults = []
+    if refusal := oci_sign_in.refusal(oci_values, environment):
+        faults.append(refusal)
+    # Of the commands only the proof asks AWS.
+    if settings.stack.proof:
+        try:
+            aws_sign_in.assumed_roles(aws_values)
+        except CommandError as refused:
+            faults.append(str(refused))
+    return faults
 
 
 def _arguments(

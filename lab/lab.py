@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from lab.clouds.cluster import REGION, Clouds
 from lab.clouds.oci.behaviour import Behaviour
+from lab.clouds.oci.credentials import throw_away_key
 from lab.engine.project import REPOSITORY, Project
 
+USER = "ocid1.user.oc1..labuser"
 COMPARTMENT = "ocid1.compartment.oc1..labcompartment"
 
 
@@ -78,7 +78,7 @@ def prepare(project: Project, folder: Path) -> None:
     key.chmod(0o600)
     for name, value in {
         "tenancyOcid": "ocid1.tenancy.oc1..labtenancy",
-        "userOcid": "ocid1.user.oc1..labuser",
+        "userOcid": USER,
         "fingerprint": "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff",
         "privateKeyPath": str(key),
     }.items():
@@ -96,8 +96,3 @@ def set_keys(stack_file: Path, keys: Mapping[str, Any]) -> None:
             stack["config"][full] = value
     stack_file.write_text(yaml.safe_dump(stack, sort_keys=False))
 
-
-def throw_away_key() -> str:
-    """An RSA key of this lab alone, as PEM: Oracle's SDK signs with it, and nobody verifies."""
-    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
-    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()

@@ -13,6 +13,9 @@ from lab.clouds.plugins import aws, command, oci
 from lab.clouds.plugins.servicer import RunningPlugin, start_plugin
 from lab.clouds.tunnel_rule import TunnelRule
 
+# Who runs the stacks: not who prepares a test or looks at what came of it.
+DEPLOYER = "AKIALABDEPLOYER00000"
+
 # Where the stacks of the lab are; one region is enough for a tunnel.
 REGION = "us-east-1"
 
@@ -43,7 +46,7 @@ class Clouds:
         """What leads AWS' and Oracle's SDKs, and so plugins and commands, to the stand-ins."""
         return {
             "AWS_ENDPOINT_URL": self.aws.endpoint,
-            "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+            "AWS_ACCESS_KEY_ID": DEPLOYER,
             "AWS_SECRET_ACCESS_KEY": "not-a-secret",
             "AWS_EC2_METADATA_DISABLED": "true",
             "CLIENT_HOST_OVERRIDES": f"oci_core.VirtualNetworkClient={self.oci.endpoint}",

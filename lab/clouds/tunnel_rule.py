@@ -33,7 +33,7 @@ _ENCRYPTION = {
 _INTEGRITY = {"SHA2_384": "-sha2_384", "SHA2_256": "-sha2_256", "HMAC_SHA2_256_128": "-sha2_256"}
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """The first thing that would keep the tunnel down, in one sentence."""
 
 
@@ -54,8 +54,8 @@ class TunnelRule:
             conn = conn_to(files, str(tunnel["vpnIp"]))
             check_conn(conn, connection, tunnel, cpe, str(instance["PrivateIpAddress"]))
             if self._key(files, str(cpe["ipAddress"]), str(tunnel["vpnIp"])) != shared_secret:
-                raise Mismatch("the pre-shared keys of both ends differ")
-        except Mismatch as mismatch:
+                raise MismatchError("the pre-shared keys of both ends differ")
+        except MismatchError as mismatch:
             return str(mismatch)
         return None
 
@@ -64,17 +64,17 @@ class TunnelRule:
         found = ec2.describe_addresses(Filters=[{"Name": "public-ip", "Values": [address]}])["Addresses"]
         interface = found[0].get("NetworkInterfaceId") if found else None
         if interface is None:
-            raise Mismatch(f"nothing has the CPE's address {address}")
+            raise MismatchError(f"nothing has the CPE's address {address}")
         [described] = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"]
         if described["SourceDestCheck"]:
-            raise Mismatch(f"the source/destination check of {interface} is on")
+            raise MismatchError(f"the source/destination check of {interface} is on")
         attached = described.get("Attachment", {}).get("InstanceId")
         if attached is None:
-            raise Mismatch(f"no instance is attached to {interface}")
+            raise MismatchError(f"no instance is attached to {interface}")
         [reservation] = ec2.describe_instances(InstanceIds=[attached])["Reservations"]
         instance: dict[str, Any] = reservation["Instances"][0]
         if instance["State"]["Name"] != "running":
-            raise Mismatch(f"the instance {attached} is {instance['State']['Name']}")
+            raise MismatchError(f"the instance {attached} is {instance['State']['Name']}")
         return instance
 
     def _files(self, instance: Mapping[str, Any]) -> dict[str, str]:
@@ -83,7 +83,7 @@ class TunnelRule:
         )
         encoded = attribute["UserData"].get("Value")
         if not encoded:
-            raise Mismatch("the instance has no user-data")
+            raise MismatchError("the instance has no user-data")
         return files_of(base64.b64decode(encoded))
 
     def _key(self, files: Mapping[str, str], address: str, headend: str) -> str | None:
@@ -102,7 +102,7 @@ class TunnelRule:
         try:
             found = self._client("ssm").get_parameter(Name=name, WithDecryption=True)
         except ClientError as refused:
-            raise Mismatch(f"the parameter {name} cannot be read: {refused}") from refused
+            raise MismatchError(f"the parameter {name} cannot be read: {refused}") from refused
         return str(found["Parameter"]["Value"])
 
     def _client(self, service: str) -> Any:
@@ -123,11 +123,11 @@ def files_of(user_data: bytes) -> dict[str, str]:
 
 
 def conn_to(files: Mapping[str, str], headend: str) -> Conn:
-    """The conn whose other end is the headend. Raises Mismatch where there is not exactly one."""
+    """The conn whose other end is the headend. Raises MismatchError where there is not exactly one."""
     conns = [conn for path, text in files.items() if path.endswith(".conf") for conn in parse_conns(text).values()]
     found = [conn for conn in conns if conn.get("right") == headend]
     if len(found) != 1:
-        raise Mismatch(f"{len(found)} conns lead to {headend}")
+        raise MismatchError(f"{len(found)} conns lead to {headend}")
     return found[0]
 
 
@@ -155,7 +155,7 @@ def check_conn(
     cpe: Mapping[str, Any],
     private_address: str,
 ) -> None:
-    """Raises Mismatch with the first difference between a conn and what Oracle was told."""
+    """Raises MismatchError with the first difference between a conn and what Oracle was told."""
     identifier = connection.get("cpeLocalIdentifier") or cpe["ipAddress"]
     version = "ikev2" if tunnel["ikeVersion"] == "V2" else "ikev1"
     spoken = conn.get("keyexchange") or {"insist": "ikev2", "no": "ikev1"}.get(conn.get("ikev2", ""), "neither")
@@ -171,7 +171,7 @@ def check_conn(
     }
     for what, (host, oracle) in expected.items():
         if host != oracle:
-            raise Mismatch(f"{what} of the host is {host}, and Oracle expects {oracle}")
+            raise MismatchError(f"{what} of the host is {host}, and Oracle expects {oracle}")
 
 
 def _ike(phase: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from lab.clouds.tunnel_rule import Mismatch, TunnelRule, check_conn, conn_to, files_of, parse_conns
+from lab.clouds.tunnel_rule import MismatchError, TunnelRule, check_conn, conn_to, files_of, parse_conns
 
 ADDRESS, PRIVATE, HEADEND = "203.0.113.1", "10.0.0.9", "192.0.2.7"
 KEY = "k" * 32
@@ -181,7 +181,7 @@ def test_what_differs_in_the_conn_is_said(
 
 @pytest.mark.parametrize("missing", ["left", "leftid", "keyexchange", "ike", "esp", "authby", "auto", "encapsulation"])
 def test_each_line_of_the_conn_is_needed(missing: str) -> None:
-    with pytest.raises(Mismatch, match=r" of the host is (None|neither), and Oracle expects "):
+    with pytest.raises(MismatchError, match=r" of the host is (None|neither), and Oracle expects "):
         check_conn({key: value for key, value in CONN.items() if key != missing}, CONNECTION, TUNNEL, CPE, PRIVATE)
 
 
@@ -201,14 +201,16 @@ def test_each_line_of_the_conn_is_needed(missing: str) -> None:
 )
 def test_oracles_names_in_libreswans_words(there: dict[str, str], expected: str) -> None:
     check_conn(CONN | {"esp": expected}, CONNECTION, TUNNEL | {"phaseTwoDetails": there}, CPE, PRIVATE)
-    with pytest.raises(Mismatch, match=f"^esp of the host is aes_gcm256;dh20, and Oracle expects {expected}$"):
+    with pytest.raises(MismatchError, match=f"^esp of the host is aes_gcm256;dh20, and Oracle expects {expected}$"):
         check_conn(CONN, CONNECTION, TUNNEL | {"phaseTwoDetails": there}, CPE, PRIVATE)
 
 
 def test_identifier_of_the_connection_comes_before_the_cpes_address() -> None:
     named = {"cpeLocalIdentifier": "198.51.100.9"}
     check_conn(CONN | {"leftid": "198.51.100.9"}, named, TUNNEL, CPE, PRIVATE)
-    with pytest.raises(Mismatch, match=r"^leftid of the host is 203\.0\.113\.1, and Oracle expects 198\.51\.100\.9$"):
+    with pytest.raises(
+        MismatchError, match=r"^leftid of the host is 203\.0\.113\.1, and Oracle expects 198\.51\.100\.9$"
+    ):
         check_conn(CONN, named, TUNNEL, CPE, PRIVATE)
 
 
@@ -221,12 +223,12 @@ def test_both_dialects_of_the_ike_version(said: dict[str, str], oracle: str) -> 
 
 
 def test_two_conns_to_one_headend_are_refused() -> None:
-    with pytest.raises(Mismatch, match=rf"^2 conns lead to {HEADEND}$"):
+    with pytest.raises(MismatchError, match=rf"^2 conns lead to {HEADEND}$"):
         conn_to({"/a.conf": conf(CONN), "/b.conf": conf(CONN, "other")}, HEADEND)
 
 
 def test_conns_are_looked_for_in_conf_files_only() -> None:
-    with pytest.raises(Mismatch, match=rf"^0 conns lead to {HEADEND}$"):
+    with pytest.raises(MismatchError, match=rf"^0 conns lead to {HEADEND}$"):
         conn_to({"/etc/note.txt": conf(CONN)}, HEADEND)
 
 

@@ -121,12 +121,12 @@ def test_an_unknown_profile(calls: list[dict[str, str]]) -> None:
         ),
         (
             {"assumeRoleWithWebIdentity": {"roleArn": "r"}},
-            "aws:assumeRoleWithWebIdentity is not supported by this command: use aws:profile, "
+            "aws:assumeRoleWithWebIdentity is refused: the proof of the tunnels cannot use it; use aws:profile, "
             "aws:assumeRoles or the AWS_… variables of the environment",
         ),
         (
             {"endpoints": [{"ec2": "x"}]},
-            "aws:endpoints is not supported by this command: use aws:profile, aws:assumeRoles or the "
+            "aws:endpoints is refused: the proof of the tunnels cannot use it; use aws:profile, aws:assumeRoles or the "
             "AWS_… variables of the environment",
         ),
     ],

@@ -1,4 +1,4 @@
-"""A VPC and a VCN that were there before the stack, with things in them that are nobody's business but their owner's."""
+"""A VPC and a VCN that were there before the stack, with things in them that are their owner's business alone."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from typing import Any
 
 from oci.core import models
 
+from components.addresses import inside_addresses
 from lab.clouds.cluster import REGION, Clouds
 from lab.clouds.oci.credentials import network_client
 
@@ -19,6 +21,8 @@ VPC_CIDRS = ("10.20.0.0/16", "10.21.0.0/16")
 VCN_CIDRS = ("172.20.0.0/16", "172.21.0.0/16")
 FIRST_RULE = 200
 RULE_NUMBERS = range(FIRST_RULE, FIRST_RULE + 45)
+LATE_FILTER = {"protocol": "6", "source": "192.168.99.0/24", "description": "late"}
+Rules = list[dict[str, Any]]
 # Inside a tunnel of the other connection on the given DRG.
 TAKEN_INSIDE = "169.254.30.0/30"
 
@@ -120,12 +124,11 @@ def make_vcn(clouds: Clouds) -> GivenVcn:
     gateway = client.create_internet_gateway(
         models.CreateInternetGatewayDetails(vcn_id=vcn.id, is_enabled=True, **own)
     ).data
-    drg = client.create_drg(models.CreateDrgDetails(display_name="hub", **own)).data
-    until(lambda: client.get_drg(drg.id).data.lifecycle_state == "AVAILABLE")
-    attachment = client.create_drg_attachment(models.CreateDrgAttachmentDetails(drg_id=drg.id, vcn_id=vcn.id)).data
+    drg = make_drg(client)
+    attachment = client.create_drg_attachment(models.CreateDrgAttachmentDetails(drg_id=drg, vcn_id=vcn.id)).data
     until(lambda: client.get_drg_attachment(attachment.id).data.lifecycle_state == "ATTACHED")
     table = client.create_route_table(
-        models.CreateRouteTableDetails(vcn_id=vcn.id, route_rules=_foreign_routes(gateway.id, drg.id), **own)
+        models.CreateRouteTableDetails(vcn_id=vcn.id, route_rules=_foreign_routes(gateway.id, drg), **own)
     ).data
     filters = client.create_security_list(
         models.CreateSecurityListDetails(
@@ -159,9 +162,9 @@ def make_vcn(clouds: Clouds) -> GivenVcn:
         default_list=vcn.default_security_list_id,
         filters=filters.id,
         group=group.id,
-        drg=drg.id,
+        drg=drg,
         attachment=attachment.id,
-        connection=_connection(client, drg.id),
+        connection=make_connection(client, drg, TAKEN_INSIDE),
         gateway=gateway.id,
     )
 
@@ -205,11 +208,13 @@ def _foreign_ingress() -> list[Any]:
     ]
 
 
-def _connection(client: Any, drg: str) -> str:
+def make_connection(client: Any, drg: str, inside: str) -> str:
+    """Somebody's connection: a CPE, and a tunnel with these inside addresses."""
     own = {"compartment_id": NETWORK_COMPARTMENT}
+    oracle_end, host_end = inside_addresses(IPv4Network(inside))
     cpe = client.create_cpe(models.CreateCpeDetails(ip_address="192.0.2.200", **own)).data
-    inside = models.CreateIPSecTunnelBgpSessionDetails(
-        oracle_interface_ip=TAKEN_INSIDE.replace(".0/", ".1/"), customer_interface_ip=TAKEN_INSIDE.replace(".0/", ".2/")
+    session = models.CreateIPSecTunnelBgpSessionDetails(
+        oracle_interface_ip=str(oracle_end), customer_interface_ip=str(host_end)
     )
     connection = client.create_ip_sec_connection(
         models.CreateIPSecConnectionDetails(
@@ -217,13 +222,19 @@ def _connection(client: Any, drg: str) -> str:
             drg_id=drg,
             static_routes=["192.168.77.0/24"],
             tunnel_configuration=[
-                models.CreateIPSecConnectionTunnelDetails(routing="STATIC", bgp_session_config=inside)
+                models.CreateIPSecConnectionTunnelDetails(routing="STATIC", bgp_session_config=session)
             ],
             **own,
         )
     ).data
     until(lambda: client.get_ip_sec_connection(connection.id).data.lifecycle_state == "AVAILABLE")
     return str(connection.id)
+
+
+def make_drg(client: Any) -> str:
+    drg = client.create_drg(models.CreateDrgDetails(compartment_id=NETWORK_COMPARTMENT)).data
+    until(lambda: client.get_drg(drg.id).data.lifecycle_state == "AVAILABLE")
+    return str(drg.id)
 
 
 def until(ready: Callable[[], bool]) -> None:
@@ -235,14 +246,36 @@ def until(ready: Callable[[], bool]) -> None:
 
 
 def add_vcn_rules(clouds: Clouds, vcn: GivenVcn) -> None:
-    """What somebody adds behind the stack's back, to a route table and to a security list."""
+    """What somebody adds behind the stack's back: the last rule of a route table, the first of a security list."""
+    route = {"destination": "192.168.99.0/24", "networkEntityId": vcn.drg, "description": "late"}
+    _edit(clouds, vcn, lambda rules: [*rules, route], lambda rules: [{**LATE_FILTER}, *rules])
+
+
+def take_vcn_rules(clouds: Clouds, vcn: GivenVcn) -> None:
+    """Takes these away again."""
+
+    def kept(rules: Rules) -> Rules:
+        return [rule for rule in rules if rule.get("description") != "late"]
+
+    _edit(clouds, vcn, kept, kept)
+
+
+def _edit(clouds: Clouds, vcn: GivenVcn, routes: Callable[[Rules], Rules], filters: Callable[[Rules], Rules]) -> None:
+    # As JSON: the models would put the fields of a rule in another order.
+    client = network_client(clouds.oci.endpoint, raw=True)
+    present = client.get_route_table(vcn.table).data["routeRules"]
+    client.update_route_table(vcn.table, {"routeRules": routes(present)})
+    present = client.get_security_list(vcn.filters).data["ingressSecurityRules"]
+    client.update_security_list(vcn.filters, {"ingressSecurityRules": filters(present)})
+
+
+def leave_hub(clouds: Clouds, vcn: GivenVcn) -> None:
+    """Takes the VCN off its DRG, with the routes that led there."""
     client = network_client(clouds.oci.endpoint)
-    rules = client.get_route_table(vcn.table).data.route_rules
-    late = models.RouteRule(destination="192.168.99.0/24", network_entity_id=vcn.drg, description="late")
-    client.update_route_table(vcn.table, models.UpdateRouteTableDetails(route_rules=[*rules, late]))
-    ingress = client.get_security_list(vcn.filters).data.ingress_security_rules
-    filters = [models.IngressSecurityRule(protocol="6", source="192.168.99.0/24", description="late"), *ingress]
-    client.update_security_list(vcn.filters, models.UpdateSecurityListDetails(ingress_security_rules=filters))
+    [internet, *_] = client.get_route_table(vcn.table).data.route_rules
+    client.update_route_table(vcn.table, models.UpdateRouteTableDetails(route_rules=[internet]))
+    client.delete_drg_attachment(vcn.attachment)
+    until(lambda: vcn.attachment not in clouds.oci.describe_vcn(vcn.id)["drgAttachments"])
 
 
 def foreign_vpc(description: dict[str, Any], interfaces: set[str], groups: set[str]) -> dict[str, Any]:

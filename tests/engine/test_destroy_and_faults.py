@@ -9,6 +9,7 @@ The tests are one story and run in their order.
 from __future__ import annotations
 
 import json
+import re
 import time
 
 import pytest
@@ -26,9 +27,9 @@ PARAMETER = "aws:ssm/parameter:Parameter"
 NO_CAPACITY = "creating EC2 Instance: InsufficientInstanceCapacity: no t3.small in us-east-1a at the moment"
 
 
-def destroy_in_disorder(lab: Lab, seed: int) -> None:
-    """Every type is deleted later, by a random time up to 1.5 s: at the first try, and nothing is left."""
-    lab.inject(*delays(seed, "delete", longest=1.5))
+def destroy_in_disorder(lab: Lab, seed: int, longest: float) -> None:
+    """Every type is deleted later, by a random time of its own: at the first try, and nothing is left."""
+    lab.inject(*delays(seed, "delete", longest))
     destroyed = lab.project.destroy().check()
     lab.inject()
     assert {one.op for one in destroyed.operations()} == {"delete"}
@@ -56,7 +57,7 @@ def test_destroy_after_a_failed_up_leaves_nothing(lab: Lab) -> None:
     assert up.failures() == [Operation("create", INSTANCE, "host-instance")]
     assert NO_CAPACITY in up.text
     assert "Traceback" not in up.text
-    destroy_in_disorder(lab, seed=1)
+    destroy_in_disorder(lab, seed=1, longest=1.5)
 
 
 @pytest.mark.parametrize(
@@ -94,23 +95,26 @@ def test_killed_engine_leaves_a_lock_and_the_next_up_ends_well(lab: Lab) -> None
     assert "the stack is currently locked" in locked.text
     lab.project.run("cancel", "--yes", "--stack", "dev").check()
     up = lab.project.up().check()
+    assert "Attempting to deploy or update resources with 1 pending operations" in up.text
     assert [one.name for one in up.operations() if one.op == "create"] == ["host-instance", "proof-tunnels-up"]
     assert lab.project.outputs()["tunnelStates"] == {"tunnel-1": "UP", "tunnel-2": "UP"}
 
 
-def test_then_nothing_changes_and_nothing_is_pending(lab: Lab) -> None:
+def test_a_refresh_forgets_what_was_pending_and_nothing_changes(lab: Lab) -> None:
+    assert len(lab.project.export()["deployment"]["pending_operations"]) == 1
+    lab.project.refresh("--clear-pending-creates").check()
+    assert "pending_operations" not in lab.project.export()["deployment"]
     lab.project.preview("--expect-no-changes").check()
-    assert lab.project.export()["deployment"].get("pending_operations", []) == []
 
 
 def test_protected_stack_is_destroyed_on_purpose_only(lab: Lab) -> None:
-    refused = lab.project.destroy()
+    """With the preview that a user gets: `--skip-preview` would delete what is not protected before it is refused."""
+    refused = lab.project.run("destroy", "--yes", "--stack", "dev")
     assert not refused.ok
-    print(refused.text)
-    for name in ("aws-address", "oci-cpe", "oci-connection"):
-        assert name in refused.text
+    assert re.search(r'resource "urn:\S+::oci-connection" cannot be deleted\s+because it is protected', refused.text)
+    lab.project.preview("--expect-no-changes").check()
     lab.project.run("state", "unprotect", "--all", "--yes", "--stack", "dev").check()
-    destroy_in_disorder(lab, seed=2)
+    destroy_in_disorder(lab, seed=2, longest=0.8)
 
 
 def test_interrupted_up_notes_what_it_has_made(lab: Lab) -> None:
@@ -125,11 +129,15 @@ def test_interrupted_up_notes_what_it_has_made(lab: Lab) -> None:
     lab.inject()
     kinds = {resource["type"] for resource in lab.project.export()["deployment"]["resources"]}
     assert IPSEC in kinds
-    destroy_in_disorder(lab, seed=3)
+    destroy_in_disorder(lab, seed=3, longest=0.8)
 
 
-def test_no_address_was_ever_associated_before_its_gateway(lab: Lab) -> None:
+def test_amazon_never_refused_an_order(lab: Lab) -> None:
+    """
+    No guard was ever hit, such as an address before its gateway, or a group still in use: what depends is declared,
+    not tried again. The one exception is the provider's own: since the refresh the address's state knows of its
+    association, so that the address's delete ends it once more.
+    """
     calls = [json.loads(line) for line in (lab.clouds.folder / "aws-calls.jsonl").read_text().splitlines()]
-    statuses = {call["status"] for call in calls if call["operation"] == "AssociateAddress"}
-    assert statuses == {200}
-    print({(c["operation"], c["status"]) for c in calls if c["status"] >= 400})
+    assert {call["status"] for call in calls if call["operation"] == "AssociateAddress"} == {200}
+    assert {call["operation"] for call in calls if call["status"] >= 400} <= {"DisassociateAddress"}

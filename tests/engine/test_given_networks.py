@@ -15,9 +15,9 @@ import pytest
 
 from components.labels import ocid_end
 from lab.clouds.cluster import REGION
-from lab.clouds.oci.credentials import network_client
 from lab.engine.result import Operation
 from lab.lab import Lab
+from tests.engine.disorder import delays
 from tests.engine.given_networks import (
     FIRST_RULE,
     RULE_NUMBERS,
@@ -27,13 +27,16 @@ from tests.engine.given_networks import (
     add_vcn_rules,
     foreign_vcn,
     foreign_vpc,
+    leave_hub,
     make_vcn,
     make_vpc,
+    take_vcn_rules,
 )
 
 COMMAND = "command:local:Command"
 GROUP_RULE = "oci:Core/networkSecurityGroupSecurityRule:NetworkSecurityGroupSecurityRule"
 ROUTE = "aws:ec2/route:Route"
+ASSOCIATION = "aws:ec2/routeTableAssociation:RouteTableAssociation"
 ACL_RULE = "aws:ec2/networkAclRule:NetworkAclRule"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
@@ -70,10 +73,6 @@ class Given:
     @property
     def ec2(self) -> Any:
         return self.lab.clouds.aws.client("ec2", REGION)
-
-    @property
-    def network(self) -> Any:
-        return network_client(self.lab.clouds.oci.endpoint)
 
 
 @pytest.fixture(scope="module")
@@ -184,34 +183,26 @@ def test_nothing_changes_in_a_second_preview(given: Given) -> None:
     given.lab.project.preview("--refresh", "--expect-no-changes").check()
 
 
-def test_another_table_and_list_change_nothing_foreign(given: Given) -> None:
-    """The subnets' default ones, and a second table of the VPC; somebody adds rules meanwhile, too."""
+def test_rules_come_and_go_one_at_a_time(given: Given) -> None:
+    """The subnets' default tables too, a second table of the VPC, and less that may come in."""
     vpc, vcn = given.vpc, given.vcn
     given.lab.configure(
         routeTableIds=[vpc.host_table, vpc.client_table],
         vcnRouteTableIds=[vcn.default_table, vcn.table],
         vcnSecurityListIds=[vcn.default_list, vcn.filters],
+        vcnIngress=["icmp", "tcp/22"],
     )
     up = given.lab.project.up().check()
-    made = vpc_routes(vpc.host_table) | routes_of_table(vcn.default_table) | rules_of_list(vcn.default_list, "all")
-    operations = steps(up.operations())
-    assert {one for one in operations if one[0] == "create"} == {("create", *one) for one in made}
-    assert {one[1:] for one in operations if one[0] != "create"} == {(COMMAND, "proof-tunnels-up")}
-    assert given.foreign() == given.before
-
-
-def test_a_narrower_ingress_replaces_rules_one_at_a_time(given: Given) -> None:
-    given.lab.configure(vcnIngress=["icmp", "tcp/22"])
-    up = given.lab.project.up().check()
-    lists = (given.vcn.default_list, given.vcn.filters)
-    unchanged = {name for one in lists for _, name in rules_of_list(one)}
-    new = {rule for one in lists for rule in rules_of_list(one, "icmp", "tcp-22")}
-    old = {rule for one in lists for rule in rules_of_list(one, "all")}
-    new |= rules_of_group(given.vcn.group, "icmp", "tcp-22")
-    old |= rules_of_group(given.vcn.group, "all")
-    expected = {("create", *one) for one in new - old} | {("delete", *one) for one in old - new}
-    assert steps(up.operations()) == expected
-    assert not unchanged & {one.name for one in up.operations()}
+    before = rules_of_list(vcn.filters, "all") | rules_of_group(vcn.group, "all")
+    after = rules_of_list(vcn.filters, "icmp", "tcp-22") | rules_of_group(vcn.group, "icmp", "tcp-22")
+    after |= vpc_routes(vpc.host_table) | routes_of_table(vcn.default_table)
+    after |= rules_of_list(vcn.default_list, "icmp", "tcp-22")
+    assert steps(up.operations()) == {
+        *(("create", *one) for one in after - before),
+        *(("delete", *one) for one in before - after),
+        # It looks at the routes of the second table as well.
+        ("update", COMMAND, "proof-tunnels-up"),
+    }
     assert given.foreign() == given.before
 
 
@@ -227,7 +218,9 @@ def test_what_somebody_added_behind_our_back_stays(given: Given) -> None:
     assert with_theirs != given.before
     given.lab.project.preview("--expect-no-changes").check()
 
+    given.lab.inject(*delays(4, "delete", longest=0.8))
     destroyed = given.lab.project.destroy().check()
+    given.lab.inject()
     assert {one.op for one in destroyed.operations()} == {"delete"}
     assert given.now() == with_theirs
     assert given.lab.leftovers() == given.leftovers
@@ -237,13 +230,57 @@ def test_networks_are_as_they_were_found(given: Given) -> None:
     """Once what somebody added is gone as well."""
     given.ec2.delete_route(RouteTableId=given.vpc.client_table, DestinationCidrBlock="192.168.99.0/24")
     given.ec2.delete_network_acl_entry(NetworkAclId=given.vpc.acl, RuleNumber=RULE_NUMBERS[-1] + 10, Egress=False)
-    late = given.network.get_route_table(given.vcn.table).data
-    given.network.update_route_table(
-        late.id, {"routeRules": [rule for rule in late.route_rules if rule.description != "late"]}
-    )
-    filters = given.network.get_security_list(given.vcn.filters).data
-    given.network.update_security_list(
-        filters.id,
-        {"ingressSecurityRules": [one for one in filters.ingress_security_rules if one.description != "late"]},
-    )
+    take_vcn_rules(given.lab.clouds, given.vcn)
     assert given.now() == given.before
+
+
+def test_a_host_subnet_and_a_drg_are_made_in_given_networks(given: Given) -> None:
+    """The second stack: somebody's hub is left, so the VCN hangs on no DRG."""
+    vpc, vcn = given.vpc, given.vcn
+    leave_hub(given.lab.clouds, vcn)
+    given.lab.configure(
+        hostSubnetId=None,
+        hostSubnetCidr="10.21.64.0/24",
+        clientSubnetCidrs=["10.20.65.0/24"],
+        routeTableIds=[vpc.client_table],
+        networkAclId=None,
+        networkAclFirstRule=None,
+        vcnSubnetCidrs=["172.21.66.0/24"],
+        vcnRouteTableIds=[vcn.default_table],
+        vcnSecurityListIds=None,
+        vcnNetworkSecurityGroupIds=None,
+        drgId=None,
+        drgAttachmentId=None,
+    )
+    before, leftovers = given.now(), given.lab.leftovers()
+    up = given.lab.project.up().check()
+    made = {
+        *ALWAYS,
+        *(("aws:ec2/subnet:Subnet", f"aws-{name}") for name in ("host", "client-10-20-65-0-24")),
+        *(("aws:ec2/routeTable:RouteTable", f"aws-{role}") for role in ("host", "clients")),
+        (ASSOCIATION, "aws-host"),
+        (ASSOCIATION, "aws-client-10-20-65-0-24"),
+        (ROUTE, "aws-host-internet"),
+        *vpc_routes("host"),
+        *vpc_routes("clients"),
+        *vpc_routes(vpc.client_table),
+        ("aws:ec2/networkAcl:NetworkAcl", "aws-host"),
+        ("aws:ec2/networkAclAssociation:NetworkAclAssociation", "aws-host"),
+        ("pulumi:index:Stash", "aws-zone"),
+        ("oci:Core/drg:Drg", "oci-drg"),
+        ("oci:Core/drgAttachment:DrgAttachment", "oci-attachment"),
+        ("oci:Core/subnet:Subnet", "oci-subnet-172-21-66-0-24"),
+        ("oci:Core/routeTable:RouteTable", "oci-subnets"),
+        ("oci:Core/securityList:SecurityList", "oci-subnets"),
+        *routes_of_table(vcn.default_table),
+    }
+    assert steps(up.operations()) == {("create", *one) for one in made}
+    assert given.lab.project.outputs()["tunnelStates"] == BOTH_UP
+    given.lab.project.preview("--refresh", "--expect-no-changes").check()
+
+    # What others wait for goes late, so that whatever does not wait goes too early.
+    slow = (COMMAND, ROUTE, ASSOCIATION, "aws:ec2/eipAssociation:EipAssociation", "oci:Core/subnet:Subnet")
+    given.lab.inject(*({"type": kind, "operation": "delete", "delay": 1.0} for kind in slow))
+    given.lab.project.destroy().check()
+    assert given.now() == before
+    assert given.lab.leftovers() == leftovers

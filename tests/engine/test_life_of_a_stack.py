@@ -28,7 +28,7 @@ def replaced(result: Result) -> list[tuple[str, str]]:
 def others(result: Result) -> list[tuple[str, str, str]]:
     """Every step that is no part of a replacement."""
     replacing = {"replace", "create-replacement", "delete-replaced", "read"}
-    return sorted(tuple(one) for one in result.operations() if one.op not in replacing)
+    return sorted((one.op, one.type, one.name) for one in result.operations() if one.op not in replacing)
 
 
 def order(result: Result, name: str) -> list[str]:
@@ -142,6 +142,20 @@ def test_another_os_replaces_the_host_its_image_and_its_proof(lab: Lab) -> None:
     assert replaced(up) == sorted([*HOST_AND_PROOF, (STASH, "host-image")])
     assert others(up) == [("update", STASH, "host-user-data")]
     assert order(up, "host-instance") == ["delete-replaced", "create-replacement"]
+
+
+def test_another_tag_reaches_everything_and_replaces_nothing(lab: Lab) -> None:
+    lab.configure(tags={"cost-centre": "4711"})
+    up = lab.project.up().check()
+    assert {one.op for one in up.operations()} == {"update"}
+    tagged = [
+        tags
+        for resource in lab.project.export()["deployment"]["resources"]
+        for key in ("tags", "freeformTags")
+        if (tags := resource.get("inputs", {}).get(key))
+    ]
+    assert len(tagged) == len(up.operations())
+    assert {tags["cost-centre"] for tags in tagged} == {"4711"}
 
 
 def test_another_vcn_cidr_replaces_nothing_but_the_host(lab: Lab) -> None:

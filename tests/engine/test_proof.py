@@ -40,6 +40,9 @@ def hasty(lab: Lab) -> Lab:
     commands = lab.project.directory / "commands"
     commands.unlink()
     commands.mkdir()
+    for item in (REPOSITORY / "commands").iterdir():
+        if item.name != "run":
+            (commands / item.name).symlink_to(item)
     (commands / "run").write_text(WRAPPER)
     (commands / "run").chmod(0o755)
     lab.configure(proof=True, proofTimeoutMinutes=1)
@@ -104,7 +107,8 @@ def test_keys_that_differ_are_said_with_the_console_and_where_to_look(hasty: Lab
     ) in said
     assert f"tunnel {headends['tunnel-2']} ({ids['tunnel-2']}) is UP: OCI reports no error" in said
     console = [line.strip() for line in said.splitlines() if line.strip().startswith("|")]
-    assert console == [*(f"| [ {second:3}.000] boot step {second}" for second in range(21, 60)), "| pluto: PSK [secret]"]
+    last = [f"| [ {second:3}.000] boot step {second}" for second in range(21, 60)]
+    assert console == [*last, "| pluto: PSK [secret]"]
     assert f"aws ssm start-session --target {instance} --region {REGION}" in said
     assert "sudo journalctl -u ipsec; sudo ipsec whack --trafficstatus" in said
 
@@ -143,12 +147,3 @@ def test_later_proof_accepts_maintenance_with_a_warning(hasty: Lab) -> None:
     headend = outputs["headends"]["tunnel-2"]
     assert f"warning: tunnel {headend} is DOWN_FOR_MAINTENANCE: accepted, the other one is UP" in up.text
     assert hasty.project.outputs()["tunnelStates"] == {"tunnel-1": "UP", "tunnel-2": "DOWN_FOR_MAINTENANCE"}
-
-
-def test_later_proof_does_not_accept_a_tunnel_that_is_down(hasty: Lab) -> None:
-    hasty.configure(proofTimeoutMinutes=3)
-    with another_key(hasty):
-        up = hasty.project.up()
-    assert not up.ok
-    assert up.failures() == [Operation("update", COMMAND, "proof-tunnels-up")]
-    assert "IKE_NOT_ESTABLISHED: the pre-shared keys of both ends differ" in up.text

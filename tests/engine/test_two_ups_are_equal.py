@@ -43,11 +43,11 @@ def up_and_down(clouds: Clouds, folder: Path, seed: int) -> dict[tuple[str, str]
     prepare(project, folder)
     lab = Lab(folder, clouds, project)
     lab.forget()
-    lab.inject(*delays(seed, "create", longest=0.6))
+    lab.inject(*delays(seed, "create", longest=0.3))
     project.up().check()
     found = inputs(lab, choices(project))
     assert found.keys() == kept(project)
-    lab.inject(*delays(seed, "delete", longest=0.6))
+    lab.inject(*delays(seed, "delete", longest=0.3))
     project.destroy().check()
     assert lab.leftovers() == {}
     return found

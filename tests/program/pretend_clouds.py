@@ -29,6 +29,8 @@ VCN_GROUP = "ocid1.networksecuritygroup.oc1.iad.given"
 # The given VCN lies in another compartment than the one that the OCI side is made in.
 NETWORK_COMPARTMENT = "ocid1.compartment.oc1..networks"
 
+_LISTINGS = {"getDrgAttachments": "drgAttachments", "getIpsecConnections": "connections"}
+
 GIVEN: Mapping[str, object] = {
     "vpcCidrs": None,
     "vpcId": VPC,
@@ -75,7 +77,8 @@ def default_answers() -> dict[str, Values]:
         "getRouteTable": {"routes": [route("0.0.0.0/0", gateway=GATEWAY)]},
         "getInternetGateway": {"internetGatewayId": GATEWAY},
         "getNetworkInterfaces": {"ids": []},
-        "getVcn": {"compartmentId": NETWORK_COMPARTMENT, "cidrBlocks": ["172.16.0.0/16"]},
+        "getNetworkAcls": {"ids": [ACL]},
+        "getVcn": {"compartmentId": NETWORK_COMPARTMENT, "cidrBlocks": ["172.16.0.0/16"], "dnsLabel": "given"},
         "getDrgAttachments": {
             "drgAttachments": [{"id": ATTACHMENT, "drgId": DRG, "state": "ATTACHED", "freeformTags": {}}]
         },
@@ -102,9 +105,13 @@ def answer_with(**changes: Values | LookupError) -> Answer:
     answers: dict[str, Values | LookupError] = {**default_answers(), **changes}
 
     def answer(token: str, args: Values) -> Values:
-        found = answers[token.rsplit(":", 1)[1]]
+        name = token.rsplit(":", 1)[1]
+        found = answers[name]
         if isinstance(found, LookupError):
             raise found
+        # Oracle lists a compartment at a time; the given networks are in another one than the stack.
+        if name in _LISTINGS and args["compartmentId"] != NETWORK_COMPARTMENT:
+            return {"id": "look-up", _LISTINGS[name]: []}
         return {"id": "look-up", **found}
 
     return answer

@@ -20,6 +20,7 @@ from unittest.mock import patch
 import grpc
 import pulumi
 import yaml
+from google.protobuf import empty_pb2
 from pulumi.runtime import settings as sdk_settings
 from pulumi.runtime.mocks import MockMonitor
 from pulumi.runtime.proto import resource_pb2
@@ -151,7 +152,7 @@ class Monitor(MockMonitor):
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
         self.recording.outputs[request.urn] = from_struct(request.outputs)
-        return super().RegisterResourceOutputs(request)
+        return empty_pb2.Empty()
 
     def Invoke(self, request: Any) -> Any:  # noqa: N802
         args = plain(from_struct(request.args))
@@ -160,7 +161,9 @@ class Monitor(MockMonitor):
             result = to_struct(self._answer(request.tok, args))
         except LookupError as missing:
             raise _LookUpFailed(str(missing)) from missing
-        return resource_pb2.ResourceInvokeResponse(**{"return": result})
+        response = resource_pb2.ResourceInvokeResponse()
+        getattr(response, "return").CopyFrom(result)
+        return response
 
 
 class _LookUpFailed(grpc.RpcError):  # noqa: N818 (as gRPC raises it)
@@ -209,9 +212,9 @@ def run(
         # A run that failed leaves outputs behind that nothing will resolve any more.
         sdk_settings.SETTINGS.outputs.clear()
         # set_mocks makes a stack of its own; the program gets a fresh one whose outputs are registered at its end.
-        sdk_settings.set_root_resource(None)
+        _forget_stack()
         pulumi.runtime.set_mocks(monitor.mocks, PROJECT, STACK, preview, monitor=monitor)
-        sdk_settings.set_root_resource(None)
+        _forget_stack()
         try:
             loop.run_until_complete(pulumi.runtime.run_in_stack(lambda: _program(monitor.recording)))
         except Exception as ended:
@@ -220,7 +223,7 @@ def run(
             loop.set_exception_handler(lambda _loop, _context: None)
             raise RefusedError(monitor.recording, ended) from ended
         finally:
-            sdk_settings.set_root_resource(None)
+            _forget_stack()
             _end(loop)
     return monitor.recording
 
@@ -234,6 +237,10 @@ def _end(loop: asyncio.AbstractEventLoop) -> None:
     loop.run_until_complete(loop.shutdown_default_executor())
     asyncio.set_event_loop(None)
     loop.close()
+
+
+def _forget_stack() -> None:
+    sdk_settings.set_root_resource(None)  # type: ignore[arg-type]  # its type leaves out the state before a stack
 
 
 def _program(recording: Recording) -> None:

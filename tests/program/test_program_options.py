@@ -197,7 +197,7 @@ def test_a_subnet_of_a_further_cidr_waits_for_it() -> None:
 
 def test_a_rule_in_a_given_table_waits_for_the_attachment() -> None:
     """Oracle refuses a rule to a DRG that the VCN is not attached to."""
-    unattached = {"drgAttachments": []}
+    unattached: dict[str, object] = {"drgAttachments": []}
     recording = record({**GIVEN, "drgAttachmentId": None}, answer=answer_with(getDrgAttachments=unattached))
     for table in ("first", "second"):
         rule = recording.one(COMMAND, f"oci-table-{table}-to-10-0-0-0-16")

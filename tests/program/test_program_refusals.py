@@ -10,11 +10,14 @@ from typing import Any
 import pulumi
 import pytest
 
+from commands import oci_sign_in
 from lab.clouds.plugins.values import Values
 from tests.program.pretend_clouds import (
+    ACL,
     ATTACHMENT,
     GATEWAY,
     GIVEN,
+    NETWORK_COMPARTMENT,
     SUBNET,
     TABLES,
     VCN,
@@ -52,6 +55,12 @@ def refusal(config: dict[str, object], **arguments: Any) -> RefusedError:
         ),
         ({"aws:regoin": "us-east-1"}, "aws:regoin: the aws provider has no such setting"),
         ({"oci:opts": "x"}, "oci:opts: the oci provider has no such setting"),
+        ({"oci:auth": "Kerberos"}, oci_sign_in.refusal({"auth": "Kerberos"}, {})),
+        (
+            {"aws:endpoints": '[{"ec2": "https://example.com"}]'},
+            "aws:endpoints is refused: the proof of the tunnels cannot use it; use aws:profile, aws:assumeRoles or the "
+            "AWS_… variables of the environment",
+        ),
         (
             {"aws:ignoreTags": "{not JSON"},
             "aws:ignoreTags: a list or map is written as JSON: Expecting property name enclosed in double quotes",
@@ -63,6 +72,11 @@ def test_faults_of_the_settings_come_before_any_resource(config: dict[str, objec
     assert str(refused) == message
     assert refused.recording.resources == []
     assert refused.recording.invokes == []
+
+
+def test_without_the_proof_no_command_signs_in_to_aws() -> None:
+    config = {"aws:sharedConfigFiles": '["elsewhere"]'}
+    assert record({**config, "proof": False}, preview=True).pairs() == record({"proof": False}, preview=True).pairs()
 
 
 def test_every_fault_is_told_at_once() -> None:
@@ -122,6 +136,12 @@ LOOK_UPS: dict[str, Case] = {
         f"hostSubnetId: '{SUBNET}' is refused: its route table has no route 0.0.0.0/0 to an internet gateway, "
         "which the tunnels and the packages need",
     ),
+    "another network ACL": (
+        {**GIVEN},
+        {"getNetworkAcls": {"ids": ["acl-0f0f0f0f0f0f0f0f0"]}},
+        f"networkAclId: '{ACL}' is refused: {SUBNET} is under acl-0f0f0f0f0f0f0f0f0, so rules of another ACL would let "
+        "nothing in",
+    ),
     "a route to the VCN already": (
         {**GIVEN, "routeTableIds": [TABLES[0]]},
         {"getRouteTable": {"routes": [route("0.0.0.0/0", gateway=GATEWAY), route("172.16.0.0/16", interface="eni-1")]}},
@@ -168,7 +188,7 @@ LOOK_UPS: dict[str, Case] = {
     ),
     "given networks that overlap": (
         {**GIVEN},
-        {"getVcn": {"compartmentId": "c", "cidrBlocks": ["10.0.128.0/17"]}},
+        {"getVcn": {"compartmentId": NETWORK_COMPARTMENT, "cidrBlocks": ["10.0.128.0/17"], "dnsLabel": ""}},
         "vcnCidrs: 10.0.128.0/17 is refused: it overlaps 10.0.0.0/16 of vpcCidrs, so packets to it "
         "cannot be told apart",
     ),

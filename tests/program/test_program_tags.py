@@ -11,7 +11,7 @@ import re
 
 import pytest
 
-from tests.program.pretend_clouds import GIVEN, record
+from tests.program.pretend_clouds import GIVEN, NETWORK_COMPARTMENT, answer_with, record
 from tests.program.recording import Recording, Resource
 
 OWN = {"managed-by": "pulumi", "project": "aws-oci-libreswan", "stack": "dev"}
@@ -105,6 +105,14 @@ def test_dns_labels_of_a_vcn_differ() -> None:
     )
     labels = [r.inputs["dnsLabel"] for r in recording.resources if "dnsLabel" in r.inputs]
     assert sorted(labels) == ["n0a010b0024", "n0a0b010024", "ocivcn"]
+
+
+@pytest.mark.parametrize(("label", "labelled"), [("corp", True), ("", False)])
+def test_a_subnet_has_a_dns_label_only_where_its_vcn_has(label: str, labelled: bool) -> None:
+    vcn = {"compartmentId": NETWORK_COMPARTMENT, "cidrBlocks": ["172.16.0.0/16"], "dnsLabel": label}
+    recording = record({**GIVEN, "vcnSubnetCidrs": ["172.16.0.0/24"]}, answer=answer_with(getVcn=vcn))
+    [subnet] = recording.of_type("oci:Core/subnet:Subnet")
+    assert ("dnsLabel" in subnet.inputs) == labelled
 
 
 def test_ignored_tags_reach_the_providers() -> None:

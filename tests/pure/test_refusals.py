@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components import configuration, rules
+from components import configuration, rules, user_data
 from components.configuration import SettingError
 from tests.pure.stacks import SECRET, VALID, parse, texts
 
@@ -293,7 +293,7 @@ def test_every_fault_is_found_at_once_and_told_once() -> None:
 
 def test_user_data_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """No settings that pass the other rules come near the limit, so it is lowered here."""
-    size = rules.worst_case_size(parse())
+    size = user_data.worst_case_size(parse())
     monkeypatch.setattr(rules, "LIMIT", size - 1)
     assert message({}) == (
         f"user-data: {size} bytes at worst after gzip are refused: EC2 takes {size - 1}; give fewer CIDRs or leave out "

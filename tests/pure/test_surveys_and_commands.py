@@ -30,8 +30,14 @@ INTERNET = Route(destination="0.0.0.0/0", gateway="igw-1", interface=None)
 VCN_CIDRS = (IPv4Network("172.16.0.0/16"),)
 VPC_CIDRS = (IPv4Network("10.0.0.0/16"),)
 
+ACL = "acl-0123456789abcdef0"
 SUBNET_FOUND = GivenSubnet(
-    id=SUBNET, vpc_id=VPC, cidr=IPv4Network("10.0.0.0/24"), zone="us-east-1a", routes=(INTERNET,)
+    id=SUBNET,
+    vpc_id=VPC,
+    cidr=IPv4Network("10.0.0.0/24"),
+    zone="us-east-1a",
+    routes=(INTERNET,),
+    network_acl_id=ACL,
 )
 VPC_FOUND = GivenVpc(
     id=VPC,
@@ -44,6 +50,7 @@ VPC_FOUND = GivenVpc(
 VCN_FOUND = GivenVcn(
     id=VCN,
     compartment_id="c",
+    has_dns=True,
     cidrs=VCN_CIDRS,
     attachment=Attachment(id=ATTACHMENT, drg_id=DRG, own=False),
     foreign_routes={VCN_TABLE: ("192.168.0.0/16",)},
@@ -76,7 +83,7 @@ def aws_faults(vpc: GivenVpc, **changes: object) -> list[str]:
     return list(aws_survey.survey_faults(found, settings.aws, settings.host, VCN_CIDRS))
 
 
-def oci_faults(vcn: GivenVcn, inside: tuple[IPv4Network, ...] = (), **changes: object) -> list[str]:
+def oci_faults(vcn: GivenVcn, changes: dict[str, object], inside: tuple[IPv4Network, ...] = ()) -> list[str]:
     settings = given_settings(**changes)
     found = OciSurvey(vcn=vcn, inside_cidrs=inside, device_shape_id=None)
     return list(oci_survey.survey_faults(found, settings.oci, VPC_CIDRS, settings.tunnel.inside_cidrs))
@@ -84,7 +91,7 @@ def oci_faults(vcn: GivenVcn, inside: tuple[IPv4Network, ...] = (), **changes: o
 
 def test_networks_that_can_work_have_no_fault() -> None:
     assert aws_faults(VPC_FOUND) == []
-    assert oci_faults(VCN_FOUND) == []
+    assert oci_faults(VCN_FOUND, {}) == []
 
 
 def routes(*more: Route) -> GivenVpc:
@@ -115,6 +122,15 @@ def routes(*more: Route) -> GivenVpc:
                 "us-east-1a, us-east-1b do"
             ],
         ),
+        (
+            VPC_FOUND,
+            {"networkAclId": "acl-0fedcba9876543210"},
+            [
+                f"networkAclId: 'acl-0fedcba9876543210' is refused: {SUBNET} is under {ACL}, so rules of another ACL "
+                "would let nothing in"
+            ],
+        ),
+        (VPC_FOUND, {"networkAclId": ACL}, []),
         (
             replace(VPC_FOUND, host_subnet=None, internet_gateway_id=None),
             {"hostSubnetId": None, "hostSubnetCidr": "10.0.0.0/24"},
@@ -205,11 +221,11 @@ NO_ATTACHMENT = replace(VCN_FOUND, attachment=None)
     ],
 )
 def test_why_a_given_vcn_cannot_work(vcn: GivenVcn, changes: dict[str, object], faults: list[str]) -> None:
-    assert oci_faults(vcn, **changes) == faults
+    assert oci_faults(vcn, changes) == faults
 
 
 def test_inside_networks_of_another_connection_are_refused() -> None:
-    assert oci_faults(VCN_FOUND, (IPv4Network("169.254.22.0/31"),)) == [
+    assert oci_faults(VCN_FOUND, {}, (IPv4Network("169.254.22.0/31"),)) == [
         "tunnel2InsideCidr: 169.254.22.0/30 is refused: another connection of the DRG has 169.254.22.0/31 "
         "inside a tunnel"
     ]

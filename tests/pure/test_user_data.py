@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import user_data
-from components.host_files import cloud_config, host_files
+from components.host_files import HostFacts, cloud_config, host_files
 from components.packet_size import LARGEST_PATH_MTU, SMALLEST_PATH_MTU
 from tests.pure.facts import every_dialect, host_facts
 from tests.pure.stacks import parse
@@ -67,7 +67,7 @@ def test_the_bytes_of_a_small_text_are_these_on_every_machine() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(facts)
-def test_the_yaml_is_exactly_the_files_and_the_first_boot(host) -> None:  # type: ignore[no-untyped-def]
+def test_the_yaml_is_exactly_the_files_and_the_first_boot(host: HostFacts) -> None:
     text = cloud_config(host)
     assert text.startswith("#cloud-config\n")
     document = yaml.safe_load(text)
@@ -81,7 +81,7 @@ def test_the_yaml_is_exactly_the_files_and_the_first_boot(host) -> None:  # type
 
 @settings(max_examples=20, deadline=None)
 @given(facts)
-def test_equal_facts_give_equal_text(host) -> None:  # type: ignore[no-untyped-def]
+def test_equal_facts_give_equal_text(host: HostFacts) -> None:
     assert cloud_config(host) == cloud_config(host)
 
 

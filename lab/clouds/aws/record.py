@@ -11,13 +11,15 @@ from typing import Any
 from urllib.parse import parse_qs
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-_CREDENTIAL = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+_CREDENTIAL = re.compile(r"Credential=(?P<caller>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """One API call as its request names it. Nothing else of the request is kept: it may hold secrets."""
 
+    caller: str
+    """The access key's id: whose rights it takes."""
     service: str
     region: str
     operation: str
@@ -36,11 +38,11 @@ def call_of(environ: dict[str, Any]) -> Call | None:
     else:
         form = parse_qs(body.decode() or environ.get("QUERY_STRING", ""))
         operation = form.get("Action", [f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"])[0]
-    return Call(service=signed["service"], region=signed["region"], operation=operation)
+    return Call(caller=signed["caller"], service=signed["service"], region=signed["region"], operation=operation)
 
 
 class Recorder:
-    """Appends a JSON line for each call: `{"service": "ec2", "operation": "CreateVpc", "status": 200}`."""
+    """Appends a JSON line for each call: `{"caller": …, "service": "ec2", "operation": "CreateVpc", "status": 200}`."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -48,6 +50,6 @@ class Recorder:
     def write(self, call: Call, status: int) -> None:
         if self._path is None:
             return
-        line = {"service": call.service, "operation": call.operation, "status": status}
+        line = {"caller": call.caller, "service": call.service, "operation": call.operation, "status": status}
         with self._path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")

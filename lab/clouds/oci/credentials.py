@@ -30,11 +30,16 @@ def throw_away_config(region: str = "eu-frankfurt-1") -> dict[str, str]:
     }
 
 
-def network_client(endpoint: str) -> Any:
-    """An `oci.core.VirtualNetworkClient` that shows each answer: no retries, no circuit breaker."""
+def network_client(endpoint: str, *, raw: bool = False) -> Any:
+    """
+    An `oci.core.VirtualNetworkClient` that shows each answer: no retries, no circuit breaker.
+
+    With `raw` its answers are the JSON that was sent, and not models.
+    """
     return oci.core.VirtualNetworkClient(
         throw_away_config(),
         service_endpoint=endpoint,
         retry_strategy=oci.retry.NoneRetryStrategy(),
+        skip_deserialization=raw,
         circuit_breaker_strategy=oci.circuit_breaker.NoCircuitBreakerStrategy(),
     )

@@ -135,7 +135,7 @@ class OciCloud:
             # A fault of the emulator or of the judge: said here, since the caller's SDK only retries.
             traceback.print_exc()
             answer = Answer({"code": "InternalServerError", "message": f"emulator: {fault!r}"}, status=500)
-        self._note(operation, answer.status)
+        self._note(_caller(headers), operation, answer.status)
         return answer
 
     def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
@@ -152,11 +152,18 @@ class OciCloud:
                 fault.times -= 1
                 raise ApiError(fault.status, fault.code, f"injected into {operation}")
 
-    def _note(self, operation: str, status: int) -> None:
+    def _note(self, caller: str, operation: str, status: int) -> None:
         if self.record:
-            line = json.dumps({"service": "core", "operation": operation, "status": status})
+            line = json.dumps({"caller": caller, "service": "core", "operation": operation, "status": status})
             with self.store.lock, self.record.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
+
+
+def _caller(headers: Mapping[str, str]) -> str:
+    """The user in a signature's `keyId="tenancy/user/fingerprint"`: whose rights it takes."""
+    signature = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+    _, _, key = signature.partition('keyId="')
+    return key.split("/")[1] if key.count("/") >= 2 else ""
 
 
 def _json(content: bytes) -> object:

@@ -38,6 +38,8 @@ class Described:
     ended: str = "TERMINATED"
     """State that a delete waits for; empty: none."""
     to_api: Body = lambda sent: sent
+    update_to_api: Body | None = None
+    """Where an update takes another form than a create."""
     from_api: Outputs = lambda api, outputs: outputs
     before_update: Callable[[Api, str, Values, Values], None] = lambda api, identifier, old, new: None
 
@@ -76,7 +78,8 @@ def resource(described: Described) -> Resource:
         if old.get("compartmentId") != given.get("compartmentId") and "compartmentId" in described.fixed & given.keys():
             raise ProviderError("the stand-in oci plugin cannot move a resource to another compartment")
         described.before_update(api, identifier, old, given)
-        sent = described.to_api(shapes.body(given, described.mutable))
+        in_api_form = described.update_to_api or described.to_api
+        sent = in_api_form(shapes.body(given, described.mutable))
         return outputs(api, settled(api, api.put(f"{described.path}/{identifier}", sent)))
 
     def delete(call: Call, identifier: str, _state: Values) -> None:
@@ -143,9 +146,12 @@ def _drg_outputs(api: Api, outputs: Values) -> Values:
     }
 
 
-def _attachment_body(sent: Values) -> Values:
-    network = {name: value for name, value in sent.get("networkDetails", {}).items() if name != "ids"}
-    return sent | ({"networkDetails": network} if network else {})
+def _attachment_body(*unsent: str) -> Body:
+    def body(sent: Values) -> Values:
+        network = {name: value for name, value in sent.get("networkDetails", {}).items() if name not in unsent}
+        return sent | ({"networkDetails": network} if network else {})
+
+    return body
 
 
 def _create_group_rule(call: Call, given: Values) -> tuple[str, Values]:
@@ -297,7 +303,9 @@ RESOURCES = {
             computed=_STATE | {"compartmentId", "isCrossTenancy"},
             ready="ATTACHED",
             ended="DETACHED",
-            to_api=_attachment_body,
+            to_api=_attachment_body("ids"),
+            # What is attached to what is for life.
+            update_to_api=_attachment_body("ids", "id"),
         )
     ),
 }

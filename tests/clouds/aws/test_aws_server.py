@@ -29,11 +29,11 @@ def test_record_names_service_operation_and_status(tmp_path: Path) -> None:
     finally:
         cloud.stop()
     assert [json.loads(line) for line in record.read_text().splitlines()] == [
-        {"service": "sts", "operation": "GetCallerIdentity", "status": 200},
-        {"service": "ssm", "operation": "PutParameter", "status": 200},
-        {"service": "ec2", "operation": "CreateVpc", "status": 200},
-        {"service": "ec2", "operation": "DeleteSubnet", "status": 400},
-        {"service": "iam", "operation": "ListRoles", "status": 200},
+        {"caller": "AKIAIOSFODNN7EXAMPLE", "service": "sts", "operation": "GetCallerIdentity", "status": 200},
+        {"caller": "AKIAIOSFODNN7EXAMPLE", "service": "ssm", "operation": "PutParameter", "status": 200},
+        {"caller": "AKIAIOSFODNN7EXAMPLE", "service": "ec2", "operation": "CreateVpc", "status": 200},
+        {"caller": "AKIAIOSFODNN7EXAMPLE", "service": "ec2", "operation": "DeleteSubnet", "status": 400},
+        {"caller": "AKIAIOSFODNN7EXAMPLE", "service": "iam", "operation": "ListRoles", "status": 200},
     ]
 
 

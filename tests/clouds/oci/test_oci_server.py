@@ -29,10 +29,10 @@ def test_every_call_is_recorded(start: Callable[..., Any], refused: Any, tmp_pat
         region.api.get_subnet("ocid1.subnet.oc1..gone")
     region.api.delete_vcn(vcn.id)
     assert [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()] == [
-        {"service": "core", "operation": "CreateVcn", "status": 200},
-        {"service": "core", "operation": "ListVcns", "status": 200},
-        {"service": "core", "operation": "GetSubnet", "status": 404},
-        {"service": "core", "operation": "DeleteVcn", "status": 204},
+        {"caller": "ocid1.user.oc1..lab", "service": "core", "operation": "CreateVcn", "status": 200},
+        {"caller": "ocid1.user.oc1..lab", "service": "core", "operation": "ListVcns", "status": 200},
+        {"caller": "ocid1.user.oc1..lab", "service": "core", "operation": "GetSubnet", "status": 404},
+        {"caller": "ocid1.user.oc1..lab", "service": "core", "operation": "DeleteVcn", "status": 204},
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -363,3 +364,17 @@ def test_a_delay_ends_when_the_engine_cancels(engine: Any, tmp_path: Path) -> No
     assert not ended.wait(0.3)
     engine.stub.Cancel(Empty())
     assert ended.wait(10)
+
+
+def test_a_delay_ends_with_its_engine_and_nothing_is_made(engine: Any, backend: Cloud, tmp_path: Path) -> None:
+    """A killed engine's call that was still on its way never reaches the cloud."""
+    order = [{"type": TOKEN, "operation": "create", "delay": 0.5}]
+    (tmp_path / "faults.json").write_text(json.dumps(order), encoding="utf-8")
+    channel = grpc.insecure_channel(engine.address, options=[("grpc.use_local_subchannel_pool", 1)])
+    request = pb.CreateRequest(urn=f"urn:pulumi:dev::lab::{TOKEN}::host", properties=to_struct({"size": 1}))
+    under_way = provider_pb2_grpc.ResourceProviderStub(channel).Create.future(request)
+    assert not under_way.done()
+    time.sleep(0.2)
+    channel.close()
+    time.sleep(0.6)
+    assert backend.calls == []
