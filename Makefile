@@ -10,7 +10,7 @@ LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-ha
 timed = @echo "== $(1)"; started=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - started)) s"
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab lab-down test test-quick lint types bench lock
+.PHONY: help install lab lab-status lab-down test test-quick lint types bench lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -22,6 +22,9 @@ install: ## the Python environment, linked as .venv
 
 lab: install ## both clouds on this machine: up, boot, ping
 	@$(RUN) lab up
+
+lab-status: install ## what runs in the lab
+	@$(RUN) lab status
 
 lab-down: install ## end what `make lab` started
 	@$(RUN) lab down
