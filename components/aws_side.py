@@ -64,6 +64,7 @@ class AwsSide(pulumi.ComponentResource):
         self._child = ResourceOptions(parent=self)
         self.ready = []
         self._route_tables: dict[str, pulumi.Output[str]] = {}
+        self._further_cidrs: list[aws.ec2.VpcIpv4CidrBlockAssociation] = []
         self.network_acl_id = args.settings.network_acl_id
         given, settings = args.given, args.settings
 
@@ -135,7 +136,7 @@ class AwsSide(pulumi.ComponentResource):
             tags=self._args.tags.aws(f"{self._name}-vpc"),
             opts=self._child,
         )
-        more = [
+        self._further_cidrs = [
             aws.ec2.VpcIpv4CidrBlockAssociation(
                 f"{self._name}-vpc-{slug(cidr)}", vpc_id=vpc.id, cidr_block=str(cidr), opts=self._child
             )
@@ -147,8 +148,7 @@ class AwsSide(pulumi.ComponentResource):
             tags=self._args.tags.aws(f"{self._name}-internet"),
             opts=self._child,
         )
-        # A subnet may lie in a further CIDR: its id comes only after all of them are there.
-        return pulumi.Output.all(vpc.id, *(one.id for one in more)).apply(lambda ids: str(ids[0])), gateway
+        return vpc.id, gateway
 
     def _given_host_subnet(self, subnet: GivenSubnet) -> str:
         self.host_subnet_cidr = subnet.cidr
@@ -208,7 +208,8 @@ class AwsSide(pulumi.ComponentResource):
             # All in the host's zone: traffic between zones costs money.
             availability_zone=self.zone,
             tags=self._args.tags.aws(name),
-            opts=self._child,
+            # It may lie in one of them, and nothing in its inputs says so.
+            opts=self._options(depends_on=self._further_cidrs),
         )
 
     def _route_table(

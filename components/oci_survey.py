@@ -37,6 +37,8 @@ class GivenVcn:
     """Destinations by route table, of the rules that are not this stack's; the tables that the settings name."""
     security_lists: frozenset[str]
     """All security lists of the VCN."""
+    groups: Mapping[str, str]
+    """The VCN of each network security group that the settings name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +108,9 @@ def _vcn_faults(vcn: GivenVcn, settings: OciSettings, vpc_cidrs: Sequence[IPv4Ne
     for listed in settings.vcn_security_list_ids:
         if listed not in vcn.security_lists:
             yield f"vcnSecurityListIds: {listed!r} is refused: {vcn.id} has no such security list"
+    for group, vcn_id in vcn.groups.items():
+        if vcn_id != vcn.id:
+            yield f"vcnNetworkSecurityGroupIds: {group!r} is refused: it belongs to {vcn_id}, not to {vcn.id}"
 
 
 def _given_vcn(settings: OciSettings, vcn_id: str, tags: Tags, opts: InvokeOptions) -> GivenVcn:
@@ -139,7 +144,17 @@ def _given_vcn(settings: OciSettings, vcn_id: str, tags: Tags, opts: InvokeOptio
             if table.id in settings.vcn_route_table_ids
         },
         security_lists=frozenset(one.id for one in lists.security_lists),
+        groups={group: _vcn_of_group(group, opts) for group in settings.vcn_network_security_group_ids},
     )
+
+
+def _vcn_of_group(group: str, opts: InvokeOptions) -> str:
+    try:
+        return oci.core.get_network_security_group(network_security_group_id=group, opts=opts).vcn_id
+    except Exception as missing:
+        raise LookupError(
+            f"vcnNetworkSecurityGroupIds: {group!r} is refused: {str(missing).strip().splitlines()[0]}"
+        ) from missing
 
 
 def _inside_cidrs(compartments: Iterable[str], drg_id: str, tags: Tags, opts: InvokeOptions) -> tuple[IPv4Network, ...]:

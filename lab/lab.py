@@ -95,4 +95,3 @@ def set_keys(stack_file: Path, keys: Mapping[str, Any]) -> None:
         else:
             stack["config"][full] = value
     stack_file.write_text(yaml.safe_dump(stack, sort_keys=False))
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,7 @@ def operating_systems() -> str:
         "parsed": "its files are parsed by this very Libreswan in the tests; it has not been booted",
         "assumed": "assumed: neither parsed by this Libreswan nor booted",
     }
-    rows = [
-        (f"`{name}`", os.libreswan, ", ".join(os.interface_kinds), known[os.proof]) for name, os in HOST_OS.items()
-    ]
+    rows = [(f"`{name}`", os.libreswan, ", ".join(os.interface_kinds), known[os.proof]) for name, os in HOST_OS.items()]
     return _table(("hostOs", "Libreswan", "interfaceKind", "Known"), rows)
 
 
@@ -76,7 +75,7 @@ def with_sections(readme: str) -> str:
     return re.sub(r"<!-- begin (?P<name>[\w -]+) -->.*?<!-- end (?P=name) -->", generated, readme, flags=re.DOTALL)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows))
 
 

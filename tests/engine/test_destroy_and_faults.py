@@ -114,7 +114,7 @@ def test_protected_stack_is_destroyed_on_purpose_only(lab: Lab) -> None:
     assert re.search(r'resource "urn:\S+::oci-connection" cannot be deleted\s+because it is protected', refused.text)
     lab.project.preview("--expect-no-changes").check()
     lab.project.run("state", "unprotect", "--all", "--yes", "--stack", "dev").check()
-    destroy_in_disorder(lab, seed=2, longest=0.8)
+    destroy_in_disorder(lab, seed=2, longest=0.5)
 
 
 def test_interrupted_up_notes_what_it_has_made(lab: Lab) -> None:
@@ -129,7 +129,7 @@ def test_interrupted_up_notes_what_it_has_made(lab: Lab) -> None:
     lab.inject()
     kinds = {resource["type"] for resource in lab.project.export()["deployment"]["resources"]}
     assert IPSEC in kinds
-    destroy_in_disorder(lab, seed=3, longest=0.8)
+    destroy_in_disorder(lab, seed=3, longest=0.5)
 
 
 def test_amazon_never_refused_an_order(lab: Lab) -> None:

@@ -83,7 +83,7 @@ def given(lab: Lab) -> Given:
 
 
 def steps(operations: list[Operation]) -> set[tuple[str, str, str]]:
-    every = [tuple(one) for one in operations]
+    every = [(one.op, one.type, one.name) for one in operations]
     assert len(set(every)) == len(every)
     return set(every)
 

@@ -40,9 +40,9 @@ HOST_AND_PROOF = [(INSTANCE, "host-instance"), (COMMAND, "proof-tunnels-up")]
 
 def instance(lab: Lab) -> dict[str, object]:
     ec2 = lab.clouds.aws.client("ec2", "us-east-1")
-    [reservation] = ec2.describe_instances(
-        Filters=[{"Name": "instance-state-name", "Values": ["running"]}]
-    )["Reservations"]
+    [reservation] = ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])[
+        "Reservations"
+    ]
     described: dict[str, object] = reservation["Instances"][0]
     return described
 
@@ -160,6 +160,7 @@ def test_another_tag_reaches_everything_and_replaces_nothing(lab: Lab) -> None:
 
 def test_another_vcn_cidr_replaces_nothing_but_the_host(lab: Lab) -> None:
     lab.configure(vcnCidrs=["172.16.0.0/16", "172.20.0.0/16"])
+    assert replaced(lab.project.preview().check()) == HOST_AND_PROOF
     up = lab.project.up().check()
     assert replaced(up) == HOST_AND_PROOF
     assert others(up) == [
@@ -172,6 +173,7 @@ def test_another_vcn_cidr_replaces_nothing_but_the_host(lab: Lab) -> None:
 
 def test_another_vpc_cidr_replaces_nothing(lab: Lab) -> None:
     lab.configure(vpcCidrs=["10.0.0.0/16", "10.9.0.0/16"])
+    assert replaced(lab.project.preview().check()) == []
     up = lab.project.up().check()
     assert replaced(up) == []
     assert {one.op for one in up.operations()} == {"create", "update"}
@@ -216,4 +218,3 @@ def test_withdrawn_image_is_refused_at_preview(lab: Lab) -> None:
     lab.project.up().check()
     lab.project.destroy().check()
     assert lab.leftovers() == {}
-

@@ -79,8 +79,7 @@ def test_profile_is_known_to_libreswan_exactly_where_it_may_be_chosen(
 ) -> None:
     profile = PROFILES[name]
     accepted = [
-        parse_algorithms(version, ike_version, proposal).ok
-        for proposal in (f"ike={profile.ike}", f"esp={profile.esp}")
+        parse_algorithms(version, ike_version, proposal).ok for proposal in (f"ike={profile.ike}", f"esp={profile.esp}")
     ]
     assert all(accepted) == profile.supports(ike_version)
 

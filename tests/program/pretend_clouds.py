@@ -84,6 +84,7 @@ def default_answers() -> dict[str, Values]:
         },
         "getRouteTables": {"routeTables": [{"id": table, "routeRules": []} for table in VCN_TABLES]},
         "getSecurityLists": {"securityLists": [{"id": VCN_LIST}]},
+        "getNetworkSecurityGroup": {"vcnId": VCN},
         "getIpsecConnections": {"connections": []},
     }
 

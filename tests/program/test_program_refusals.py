@@ -21,6 +21,7 @@ from tests.program.pretend_clouds import (
     SUBNET,
     TABLES,
     VCN,
+    VCN_GROUP,
     VCN_LIST,
     VCN_TABLES,
     VPC,
@@ -185,6 +186,12 @@ LOOK_UPS: dict[str, Case] = {
         {**GIVEN},
         {"getSecurityLists": {"securityLists": []}},
         f"vcnSecurityListIds: '{VCN_LIST}' is refused: {VCN} has no such security list",
+    ),
+    "no such security group": (
+        {**GIVEN},
+        {"getNetworkSecurityGroup": NOT_FOUND},
+        f"vcnNetworkSecurityGroupIds: '{VCN_GROUP}' is refused: invoke of "
+        "oci:Core/getNetworkSecurityGroup:getNetworkSecurityGroup failed: nothing found",
     ),
     "given networks that overlap": (
         {**GIVEN},

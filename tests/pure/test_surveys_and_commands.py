@@ -24,6 +24,7 @@ from components.tunnel_check import tunnel_states
 from tests.pure.stacks import parse
 
 VPC, SUBNET, TABLE = "vpc-0123456789abcdef0", "subnet-0123456789abcdef0", "rtb-0123456789abcdef0"
+GROUP = "ocid1.networksecuritygroup.oc1.iad.x"
 VCN, DRG, LIST = "ocid1.vcn.oc1.iad.x", "ocid1.drg.oc1.iad.x", "ocid1.securitylist.oc1.iad.x"
 ATTACHMENT, VCN_TABLE = "ocid1.drgattachment.oc1.iad.x", "ocid1.routetable.oc1.iad.x"
 INTERNET = Route(destination="0.0.0.0/0", gateway="igw-1", interface=None)
@@ -55,6 +56,7 @@ VCN_FOUND = GivenVcn(
     attachment=Attachment(id=ATTACHMENT, drg_id=DRG, own=False),
     foreign_routes={VCN_TABLE: ("192.168.0.0/16",)},
     security_lists=frozenset({LIST}),
+    groups={GROUP: VCN},
 )
 
 
@@ -217,6 +219,11 @@ NO_ATTACHMENT = replace(VCN_FOUND, attachment=None)
             replace(VCN_FOUND, security_lists=frozenset()),
             {},
             [f"vcnSecurityListIds: '{LIST}' is refused: {VCN} has no such security list"],
+        ),
+        (
+            replace(VCN_FOUND, groups={GROUP: "ocid1.vcn.oc1.iad.y"}),
+            {},
+            [f"vcnNetworkSecurityGroupIds: '{GROUP}' is refused: it belongs to ocid1.vcn.oc1.iad.y, not to {VCN}"],
         ),
     ],
 )

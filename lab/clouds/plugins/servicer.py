@@ -202,7 +202,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             call = self._call(request, context)
             self._faults.apply(request.tok, "invoke", call.name, call.cancelled, context.is_active)
             result = self._plugin.functions[request.tok](call, plain(from_struct(request.args)))
-            return pb.InvokeResponse(**{"return": to_struct(result)})
+            answer: dict[str, Any] = {"return": to_struct(result)}
+            return pb.InvokeResponse(**answer)
 
     # What they share
 

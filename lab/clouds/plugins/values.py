@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf import json_format
-from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 
 Values = dict[str, Any]
 
@@ -147,7 +147,7 @@ def _to_wire(value: Any) -> Value:
         case Unknown():
             return Value(string_value=UNKNOWN_TEXT)
         case None:
-            return Value(null_value="NULL_VALUE")
+            return Value(null_value=NULL_VALUE)
         case bool():
             return Value(bool_value=value)
         case int() | float():

@@ -134,7 +134,8 @@ class Engine:
                 news=to_struct(new),
             )
         )
-        return plain(from_struct(answer.properties))
+        properties: Values = plain(from_struct(answer.properties))
+        return properties
 
     def read(self, kind: str, identifier: str, inputs: Values, state: Values) -> tuple[str, Values, Values]:
         request = pb.ReadRequest(
@@ -159,7 +160,8 @@ class Engine:
 
     def invoke(self, name: str, arguments: Values) -> Values:
         request = pb.InvokeRequest(tok=f"oci:Core/{name}:{name}", args=to_struct(arguments))
-        return plain(from_struct(getattr(self.stub.Invoke(request), "return")))
+        result: Values = plain(from_struct(getattr(self.stub.Invoke(request), "return")))
+        return result
 
     def calls(self) -> list[tuple[str, int]]:
         """(operation, status) of every call since the last time."""

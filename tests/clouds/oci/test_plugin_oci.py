@@ -17,6 +17,7 @@ from google.protobuf.empty_pb2 import Empty
 
 from lab.clouds.oci.behaviour import Behaviour
 from lab.clouds.plugins.values import Secret, Values, plain
+from tests.clouds.refusals import trailing_metadata
 
 COMPARTMENT = "ocid1.compartment.oc1..lab"
 MANAGEMENT = "IpsecConnectionTunnelManagement"
@@ -134,7 +135,7 @@ def test_the_secrets_update_is_not_retried_the_tunnels_is(start_engine: Callable
     engine.settle(connection)
     with pytest.raises(grpc.RpcError) as refusal:
         engine.create(MANAGEMENT, {"ipsecId": connection, "tunnelId": tunnels[1], "sharedSecret": "a" * 32})
-    assert "409-IncorrectState" in refusal.value.details()
+    assert "409-IncorrectState" in str(refusal.value.details())
     engine.calls()
     engine.cloud.fail("UpdateIPSecConnectionTunnel", 409, "IncorrectState")
     engine.create(MANAGEMENT, {"ipsecId": connection, "tunnelId": tunnels[1], "displayName": "two"})
@@ -152,7 +153,7 @@ def test_the_retries_file_stretches_409(
     if gives_up:
         with pytest.raises(grpc.RpcError) as refusal:
             engine.create("Cpe", named(ipAddress="203.0.113.7"))
-        assert "409-IncorrectState, injected into CreateCpe" in refusal.value.details()
+        assert "409-IncorrectState, injected into CreateCpe" in str(refusal.value.details())
     else:
         assert engine.create("Cpe", named(ipAddress="203.0.113.7"))[0].startswith("ocid1.cpe.")
 
@@ -283,7 +284,7 @@ def test_what_never_gets_ready_is_kept_as_failed(start_engine: Callable[..., Any
     assert refusal.value.details() == (
         f"timeout while waiting for state to become 'AVAILABLE' (last state: 'PROVISIONING', timeout: 0.5s): drgs/{drg}"
     )
-    [detail] = [value for key, value in refusal.value.trailing_metadata() if key == "grpc-status-details-bin"]
+    [detail] = [value for key, value in trailing_metadata(refusal.value) if key == "grpc-status-details-bin"]
     assert drg.encode() in detail
 
 

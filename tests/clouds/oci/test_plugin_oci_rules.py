@@ -155,7 +155,7 @@ def test_without_an_override_nothing_is_called(provider_config: Values) -> None:
 def test_a_refusal_of_the_cloud_reads_as_the_real_ones(engine: Any) -> None:
     with pytest.raises(grpc.RpcError) as refusal:
         engine.create("Cpe", named(ipAddress="x"))
-    first, second = refusal.value.details().splitlines()
+    first, second = str(refusal.value.details()).splitlines()
     assert first.startswith("400-InvalidParameter, ipAddress: 'x' is not an IP address")
     assert second == f"Request Target: POST {engine.cloud.endpoint}/20160918/cpes"
 
@@ -200,4 +200,4 @@ def test_look_ups_have_the_shapes_of_the_sdk(engine: Any) -> None:
 def test_a_look_up_of_what_is_not_there_fails(engine: Any) -> None:
     with pytest.raises(grpc.RpcError) as refusal:
         engine.invoke("getVcn", {"vcnId": "ocid1.vcn.oc1..gone"})
-    assert refusal.value.details().startswith("404-NotAuthorizedOrNotFound, ")
+    assert str(refusal.value.details()).startswith("404-NotAuthorizedOrNotFound, ")

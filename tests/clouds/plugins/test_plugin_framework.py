@@ -21,6 +21,7 @@ from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
 from lab.clouds.plugins.table import Call, Failure, InitFailedError, Plugin, ProviderError, Resource
 from lab.clouds.plugins.values import UNKNOWN, Secret, Values, from_struct, to_struct
+from tests.clouds.refusals import trailing_metadata
 
 TOKEN = "made:up/thing:Thing"
 
@@ -302,7 +303,7 @@ def test_an_object_that_never_came_up_is_not_lost(engine: Any) -> None:
     inputs = {"size": 14, "name": "own", "note": Secret("hush")}
     with pytest.raises(grpc.RpcError) as refused:
         engine.create(TOKEN, inputs)
-    [packed] = [value for key, value in refused.value.trailing_metadata() if key == "grpc-status-details-bin"]
+    [packed] = [value for key, value in trailing_metadata(refused.value) if key == "grpc-status-details-bin"]
     failed = pb.ErrorResourceInitFailed()
     assert status_pb2.Status.FromString(packed).details[0].Unpack(failed)
     assert (failed.id, list(failed.reasons)) == ("half", ["it never came up"])
