@@ -122,6 +122,11 @@ def _create_or_given(settings: Settings) -> Iterator[str]:
             f"drgAttachmentId: {oci.drg_attachment_id!r} is refused: it joins a given DRG and a given VCN, "
             "so drgId and vcnId must be set too"
         )
+    if aws.availability_zone and aws.host_subnet_id:
+        yield (
+            f"availabilityZone: {aws.availability_zone!r} is refused: the given host subnet is in a zone already; "
+            "it goes with hostSubnetCidr"
+        )
     if aws.network_acl_id and aws.host_subnet_id is None:
         yield (
             f"networkAclId: {aws.network_acl_id!r} is refused: a created host subnet gets an ACL of its own; "

@@ -9,10 +9,13 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+from lab import rights
+from lab.clouds.cluster import DEPLOYER
 from lab.engine.project import REPOSITORY
 from lab.engine.result import Result
-from lab.lab import Lab, open_project
+from lab.lab import USER, Lab, open_project
 
+CALLERS = {"aws": DEPLOYER, "oci": USER}
 INSTANCE = "aws:ec2/instance:Instance"
 STASH = "pulumi:index:Stash"
 COMMAND = "command:local:Command"
@@ -202,6 +205,16 @@ def test_destroy_leaves_nothing_at_the_first_try(lab: Lab) -> None:
     destroyed = lab.project.destroy().check()
     assert {one.op for one in destroyed.operations()} == {"delete"}
     assert lab.leftovers() == {}
+
+
+def test_rights_of_all_calls_so_far_are_documented(lab: Lab) -> None:
+    documented = (REPOSITORY / "docs" / "rights.md").read_text()
+    calls = {cloud: rights.calls_of(lab.clouds.folder, cloud, caller) for cloud, caller in CALLERS.items()}
+    assert len(calls["aws"]) > 100
+    assert len(calls["oci"]) > 100
+    missing = {f'"{action}"' for action in rights.aws_actions(calls["aws"])}
+    missing |= {statement.rpartition(" in ")[0] for statement in rights.oci_statements(calls["oci"])}
+    assert {right for right in missing if right not in documented} == set()
 
 
 def test_withdrawn_image_is_refused_at_preview(lab: Lab) -> None:
