@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lab.engine.install import engine_folder
 from lab.engine.project import REPOSITORY, Project
 from lab.lab import open_project
 from lab.setup.steps import SetUpError, main, step
@@ -29,6 +30,8 @@ def folder_of(name: str) -> Path:
 
 def up(folder: Path) -> None:
     """Clouds, engine, `pulumi up`, and a table of what came of it."""
+    # Before the clouds, which wait for nobody: building it takes minutes.
+    engine_folder()
     connection = _connection(folder) or _start(folder)
     project = _project(folder, connection)
     with step("pulumi up: the stack `dev`, by the real engine"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,11 @@ DEPLOYER = "AKIALABDEPLOYER00000"
 
 # Where the stacks of the lab are; one region is enough for a tunnel.
 REGION = "us-east-1"
+
+
+def real_plugins(environment: Mapping[str, str]) -> frozenset[str]:
+    """The plugins that LAB_REAL_PLUGINS names, such as `aws,oci`: the engine uses the installed ones for these."""
+    return frozenset(filter(None, environment.get("LAB_REAL_PLUGINS", "").split(",")))
 
 
 @dataclass
@@ -67,7 +73,10 @@ class Clouds:
     def serve(self, engine_environment: Mapping[str, str]) -> dict[str, int]:
         """Starts the plugins as children of an engine with this environment would be: their ports."""
         tables = {"aws": aws.plugin, "oci": oci.plugin, "command": command.plugin}
-        self.plugins = {name: start_plugin(table(engine_environment)) for name, table in tables.items()}
+        real = real_plugins(os.environ)
+        self.plugins = {
+            name: start_plugin(table(engine_environment)) for name, table in tables.items() if name not in real
+        }
         return {name: plugin.port for name, plugin in self.plugins.items()}
 
     def stop(self) -> None:

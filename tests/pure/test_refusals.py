@@ -137,6 +137,16 @@ CASES: list[Case] = [
         f"vcnRouteTableIds: ('{OTHER_TABLE}',) is refused: it belongs to a given network, so vcnId must be set too",
     ),
     (
+        {
+            **GIVEN_VPC,
+            "hostSubnetCidr": "",
+            "hostSubnetId": "subnet-0123456789abcdef0",
+            "availabilityZone": "us-east-1a",
+        },
+        "availabilityZone: 'us-east-1a' is refused: the given host subnet is in a zone already; it goes with "
+        "hostSubnetCidr",
+    ),
+    (
         {**GIVEN_VPC, "networkAclId": "acl-0123456789abcdef0"},
         "networkAclId: 'acl-0123456789abcdef0' is refused: a created host subnet gets an ACL of its own; it goes with "
         "hostSubnetId",
