@@ -158,7 +158,8 @@ def test_diff_of_user_data_with_keys_is_secret(lab: Lab, ever: set[str]) -> None
     lab.configure(pathMtu=1400)
     preview = lab.project.preview(*LOUD).check()
     assert re.search(r"::host-user-data\]\n +input: \[secret\]\n", preview.text)
-    assert "1338" not in preview.text
+    assert "1438 => 1338" not in preview.text
+    assert '"mtu": 1338' not in preview.text
     lab.configure(pathMtu=None)
     assert_no_leak(lab, ever)
 

@@ -162,7 +162,7 @@ def routes(*more: Route) -> GivenVpc:
         (routes(Route(destination="172.17.0.0/16", gateway="vgw-1", interface=None)), {}, []),
         (
             VPC_FOUND,
-            {"availabilityZone": "us-east-1c"},
+            {"availabilityZone": "us-east-1c", "hostSubnetId": "", "hostSubnetCidr": "10.0.7.0/24"},
             ["availabilityZone: 'us-east-1c' is refused: t3.small is offered in us-east-1a, us-east-1b"],
         ),
     ],
