@@ -14,7 +14,7 @@ from pulumi import InvokeOutputOptions, ResourceOptions
 
 from components import crypto
 from components.addresses import inside_addresses
-from components.commands import local_command
+from components.local_command import local_command
 from components.settings import TunnelSettings
 
 # Oracle's dead peer detection, in seconds: its own default.

@@ -12,7 +12,7 @@ import pulumi
 from pulumi import ResourceOptions
 
 from components.aws_side import AwsSide
-from components.commands import local_command
+from components.local_command import local_command
 from components.oci_side import OciSide
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import aws_survey, commands, oci_survey
+from components import aws_survey, local_command, oci_survey
 from components.aws_survey import AwsSurvey, GivenSubnet, GivenVpc, Route
 from components.oci_survey import Attachment, GivenVcn, OciSurvey
 from components.oci_tunnels import in_order
@@ -285,5 +285,5 @@ def test_states_are_named_in_the_order_of_the_proof() -> None:
     ],
 )
 def test_command_text(name: str, text: str) -> None:
-    assert commands.run(name) == text
+    assert local_command.run(name) == text
     assert not re.search(r"(^|\s)/", text)
