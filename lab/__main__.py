@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.engine.install import engine_folder
-from lab.engine.project import REPOSITORY, Project
+from lab.engine.project import REPOSITORY, Project, Running
 from lab.lab import open_project
 from lab.setup.steps import SetUpError, main, step
 from lab.summary import summary
@@ -120,6 +120,19 @@ def _project(folder: Path, connection: dict[str, Any]) -> Project:
 def _streamed(project: Project, *arguments: str) -> None:
     """Run the engine and show what it says while it says it. Raises SetUpError if it fails."""
     running = project.start(*arguments, "--stack", project.stack)
+    try:
+        _show(running)
+    except KeyboardInterrupt:
+        # The engine is in a session of its own: the terminal does not tell it.
+        running.interrupt()
+        running.wait()
+        raise SetUpError("interrupted: `make lab` goes on from here, `make lab-down` cleans up") from None
+    if not running.wait().ok:
+        raise SetUpError(f"pulumi {arguments[0]} failed: see above; `make lab-down` cleans up, or run it again")
+
+
+def _show(running: Running) -> None:
+    """Prints what the engine says until it has ended."""
     shown = 0
     path = Path(running.output.name)
     while True:
@@ -128,10 +141,8 @@ def _streamed(project: Project, *arguments: str) -> None:
         print(text[shown:], end="", flush=True)
         shown = len(text)
         if ended:
-            break
+            return
         time.sleep(0.3)
-    if not running.wait().ok:
-        raise SetUpError(f"pulumi {arguments[0]} failed: see above; `make lab-down` cleans up, or run it again")
 
 
 if __name__ == "__main__":

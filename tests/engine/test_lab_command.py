@@ -72,6 +72,28 @@ def test_a_lab_from_nothing_to_nothing(name: str) -> None:
     assert not folder(name).exists()
 
 
+def test_ctrl_c_ends_the_engine_and_leaves_nothing_that_down_cannot_clean(name: str) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-u", "-m", "lab", "up", "--name", name],
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert running.stdout is not None
+    said = ""
+    for line in running.stdout:
+        said += line
+        if "oci-connection creating" in line:
+            running.send_signal(signal.SIGINT)
+            break
+    rest, _ = running.communicate(timeout=SECONDS)
+    assert running.returncode == 1, said + rest
+    assert rest.endswith("error: interrupted: `make lab` goes on from here, `make lab-down` cleans up\n")
+    assert "left in both clouds: nothing" in lab(name, "down").stdout
+
+
 def test_status_without_a_lab_says_how_to_make_one(name: str) -> None:
     status = lab(name, "status")
     assert (status.returncode, status.stdout) == (1, "error: no lab is up: `make lab` makes one\n")
