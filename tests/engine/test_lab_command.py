@@ -74,7 +74,8 @@ def test_a_lab_from_nothing_to_nothing(name: str) -> None:
 
 def test_ctrl_c_ends_the_engine_and_leaves_nothing_that_down_cannot_clean(name: str) -> None:
     running = subprocess.Popen(
-        [sys.executable, "-u", "-m", "lab", "up", "--name", name],
+        # As from a terminal: what runs these tests in the background may have told its children to ignore Ctrl-C.
+        ["env", "--default-signal=INT", sys.executable, "-u", "-m", "lab", "up", "--name", name],
         cwd=REPOSITORY,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
