@@ -31,8 +31,8 @@ class Look(Generic[T]):
 
 
 def pause(elapsed: float) -> float:
-    """Seconds until the next look: 2 at first, a tenth of what has passed later, never more than 10."""
-    return min(10.0, max(2.0, elapsed / 10))
+    """Seconds until the next look: 1 at first, a tenth of what has passed later, never more than 10."""
+    return min(10.0, max(1.0, elapsed / 10))
 
 
 def poll(look: Callable[[float], Look[T]], seconds: float, invocation: Invocation) -> T:

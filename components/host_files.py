@@ -1,11 +1,12 @@
 """The files that make an EC2 instance a Libreswan host: pure functions of plain values.
 
-Templates are in templates/, named as the files an operator finds on the host; programs in host/ are shipped as
-they are.
+Templates are in templates/, named as the files an operator finds on the host; what is in host/ is shipped as it is,
+Python without its comments.
 """
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -65,6 +66,8 @@ class HostFacts:
     profile: CryptoProfile
     interface_kind: InterfaceKind
     path_mtu: int
+    upgrade_window: str
+    """When the distribution's upgrades are installed: a day of the week and a time, UTC."""
     tunnels: tuple[TunnelFacts, TunnelFacts]
 
     @property
@@ -83,6 +86,10 @@ class HostFacts:
         """The network device that a tunnel's packets go through."""
         return f"vti{tunnel.number}" if self.interface_kind == "vti" else f"ipsec{tunnel.number}"
 
+    def device_key(self, tunnel: TunnelFacts) -> int:
+        """The kernel's key of the device: mark of a VTI, if_id of an XFRM interface."""
+        return tunnel.mark if self.interface_kind == "vti" else tunnel.number
+
 
 @dataclass(frozen=True, kw_only=True)
 class HostFile:
@@ -94,7 +101,7 @@ class HostFile:
 
 def host_files(facts: HostFacts) -> list[HostFile]:
     """Every file that cloud-init writes, in the order of their paths."""
-    etc, lib = "/etc/aws-oci-libreswan", "/usr/local/lib/aws-oci-libreswan"
+    etc, lib, units = "/etc/aws-oci-libreswan", "/usr/local/lib/aws-oci-libreswan", "/etc/systemd/system"
     files = [
         HostFile(path="/etc/ipsec.d/oci-ipsec.conf", content=ipsec_conf(facts)),
         HostFile(path="/etc/sysctl.d/60-aws-oci-libreswan.conf", content=_render("sysctl.conf.j2", facts)),
@@ -103,15 +110,18 @@ def host_files(facts: HostFacts) -> list[HostFile]:
         HostFile(path=f"{etc}/tunnels.json", content=_render("tunnels.json.j2", facts)),
         HostFile(path="/etc/systemd/networkd.conf.d/aws-oci-libreswan.conf", content=_host_file("networkd.conf")),
         HostFile(path="/etc/systemd/timesyncd.conf.d/aws-oci-libreswan.conf", content=_host_file("timesyncd.conf")),
-        HostFile(path="/etc/systemd/system/tunnel-routes.service", content=_host_file("tunnel-routes.service")),
+        HostFile(path=f"{units}/ipsec.service.d/aws-oci-libreswan.conf", content=_host_file("ipsec.service.conf")),
+        HostFile(path=f"{units}/tunnel-keeper.service", content=_host_file("tunnel-keeper.service")),
         HostFile(path=f"{lib}/boot", content=_host_file("boot"), mode="0755"),
-        HostFile(path=f"{lib}/tunnel-routes", content=_host_file("tunnel-routes"), mode="0755"),
+        HostFile(path="/usr/local/bin/vpn-status", content=_host_file("vpn-status"), mode="0755"),
     ]
+    modules = sorted(path.name for path in (_ROOT / "host" / "keeper").glob("*.py"))
+    files += [HostFile(path=f"{lib}/keeper/{name}", content=program(_host_file(f"keeper/{name}"))) for name in modules]
+    if facts.os.package_manager == "apt":
+        window = _render("upgrade-window.conf.j2", facts)
+        files.append(HostFile(path=f"{units}/apt-daily-upgrade.timer.d/aws-oci-libreswan.conf", content=window))
     if facts.keys_in_parameter_store:
-        files += [
-            HostFile(path=f"{lib}/fetch-pre-shared-keys", content=_host_file("fetch-pre-shared-keys"), mode="0755"),
-            HostFile(path="/etc/systemd/system/pre-shared-keys.service", content=_host_file("pre-shared-keys.service")),
-        ]
+        files.append(HostFile(path=f"{units}/pre-shared-keys.service", content=_host_file("pre-shared-keys.service")))
     else:
         files.append(HostFile(path="/etc/ipsec.d/oci-ipsec.secrets", content=ipsec_secrets(facts), mode="0600"))
     return sorted(files, key=lambda file: file.path)
@@ -138,6 +148,24 @@ def _render(template: str, facts: HostFacts, **more: object) -> str:
 
 def _host_file(name: str) -> str:
     return (_ROOT / "host" / name).read_text(encoding="utf-8")
+
+
+def program(source: str) -> str:
+    """A Python program without its docstrings and comments: EC2 takes 16 KiB of user-data, and they are in host/.
+
+    By lines, so that the result is the same whatever Python renders it: it decides whether the host is replaced.
+    """
+    left_out: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            left_out.update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    kept: list[str] = []
+    for number, line in enumerate(source.splitlines(), start=1):
+        # An empty line separates, and a second one does no more.
+        again = not line and (not kept or not kept[-1])
+        if number not in left_out and not line.lstrip().startswith("#") and not again:
+            kept.append(line)
+    return "\n".join([*kept, ""])
 
 
 @cache

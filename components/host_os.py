@@ -12,7 +12,7 @@ from typing import Literal
 
 Architecture = Literal["x86_64", "arm64"]
 InterfaceKind = Literal["vti", "xfrm"]
-Proof = Literal["parsed", "assumed"]
+Proof = Literal["booted", "assumed"]
 
 _GRAVITON = re.compile(r"(a1|[a-z]+\d+g[a-z]*(-[a-z0-9]+)?)\.[a-z0-9-]+")
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\d[a-z0-9-]*\.[a-z0-9-]+")
@@ -47,7 +47,7 @@ class HostOs:
     """The login that EC2 gives the key pair to."""
     ssm_agent: Literal["preinstalled", "package"]
     proof: Proof
-    """What is known of the rendered files: parsed by this very Libreswan in the tests, or assumed."""
+    """What is known of the rendered files: booted in the lab (and parsed by this very Libreswan), or assumed."""
 
     @property
     def libreswan_major(self) -> int:
@@ -77,7 +77,7 @@ def _debian(release: int, libreswan: str) -> HostOs:
         package_manager="apt",
         user="admin",
         ssm_agent="package",
-        proof="parsed",
+        proof="booted",
     )
 
 

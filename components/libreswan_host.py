@@ -47,7 +47,7 @@ class LibreswanHost(pulumi.ComponentResource):
 
     Creates: `aws:vpc:SecurityGroupIngressRule`s, `SecurityGroupEgressRule`s and `aws:ec2:NetworkAclRule`s for the two
     headends;
-    `aws:iam:Role`, `RolePolicy`, `RolePolicyAttachment` and `InstanceProfile` unless a profile is given;
+    `aws:iam:Role`, its `RolePolicy`s and `InstanceProfile` unless a profile is given;
     `aws:ssm:Parameter` for each pre-shared key unless user-data carries it; `pulumi:index:Stash` for the image and
     for user-data as a person can read it; `aws:ec2:Instance`.
     """
@@ -175,12 +175,11 @@ class LibreswanHost(pulumi.ComponentResource):
             tags=args.tags.aws(name),
             opts=self._child,
         )
-        partition = aws.get_partition_output(opts=pulumi.InvokeOutputOptions(parent=self)).partition
         rights: list[pulumi.Resource] = [
-            aws.iam.RolePolicyAttachment(
+            aws.iam.RolePolicy(
                 f"{name}-sessions",
                 role=role.name,
-                policy_arn=pulumi.Output.concat("arn:", partition, ":iam::aws:policy/AmazonSSMManagedInstanceCore"),
+                policy=json.dumps(_MAY_HOLD_SESSIONS),
                 opts=self._child,
             )
         ]
@@ -220,6 +219,7 @@ class LibreswanHost(pulumi.ComponentResource):
                     profile=args.tunnel.profile,
                     interface_kind=args.tunnel.interface_kind,
                     path_mtu=args.tunnel.path_mtu,
+                    upgrade_window=args.host.upgrade_window,
                     tunnels=(facts(1, known), facts(2, known)),
                 )
             )
@@ -243,6 +243,28 @@ class LibreswanHost(pulumi.ComponentResource):
             headends=[tunnel.headend for tunnel in args.tunnels],
             secrets=secrets,
         ).apply(render)
+
+
+# What the agent needs to hold sessions, and no more: Amazon's AmazonSSMManagedInstanceCore would let the host read
+# every parameter of the account. "Verify or add instance permissions for Session Manager",
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-getting-started-instance-profile.html
+_MAY_HOLD_SESSIONS = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": [
+                "ssm:UpdateInstanceInformation",
+                "ssmmessages:CreateControlChannel",
+                "ssmmessages:CreateDataChannel",
+                "ssmmessages:OpenControlChannel",
+                "ssmmessages:OpenDataChannel",
+            ],
+            # These name no resource.
+            "Resource": "*",
+        }
+    ],
+}
 
 
 def _trust(service: str) -> dict[str, Any]:

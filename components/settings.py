@@ -182,6 +182,12 @@ class HostSettings(Group):
     image_id: Annotated[str, _aws_id("ami")] | None = None
     image_revision: Annotated[int, Field(ge=1)] = 1
     root_volume_gib: Annotated[int, Field(ge=10, le=1024)] = 16
+    upgrade_window: Annotated[
+        str,
+        _matching(
+            r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) ([01]\d|2[0-3]):[0-5]\d", "a day of the week and a time, as in Sun 03:00"
+        ),
+    ] = "Sun 03:00"
     instance_profile_name: str | None = None
     permissions_boundary_arn: (
         Annotated[str, _matching(r"arn:[\w-]+:iam::.+:policy/.+", "the ARN of an IAM policy")] | None

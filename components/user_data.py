@@ -68,6 +68,7 @@ def _worst_case(settings: Settings) -> HostFacts:
         profile=tunnel.profile,
         interface_kind=tunnel.interface_kind,
         path_mtu=tunnel.path_mtu,
+        upgrade_window=settings.host.upgrade_window,
         tunnels=(facts(1, tunnel.tunnel1_inside_cidr), facts(2, tunnel.tunnel2_inside_cidr)),
     )
 

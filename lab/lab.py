@@ -15,6 +15,7 @@ from lab.clouds.cluster import REGION, Clouds, real_plugins
 from lab.clouds.oci.behaviour import Behaviour
 from lab.clouds.oci.credentials import throw_away_key
 from lab.engine.project import REPOSITORY, Project
+from lab.machines import Machines
 
 USER = "ocid1.user.oc1..labuser"
 COMPARTMENT = "ocid1.compartment.oc1..labcompartment"
@@ -29,9 +30,15 @@ class Lab:
     project: Project
 
     @classmethod
-    def start(cls, folder: Path, behaviour: Behaviour | None = None, repository: Path = REPOSITORY) -> Lab:
-        """An initialised stack `dev` on two empty clouds. Nothing is up yet."""
-        clouds = Clouds.start(folder / "clouds", behaviour)
+    def start(
+        cls,
+        folder: Path,
+        behaviour: Behaviour | None = None,
+        repository: Path = REPOSITORY,
+        machines: Machines | None = None,
+    ) -> Lab:
+        """An initialised stack `dev` on two empty clouds, with `machines` behind them. Nothing is up yet."""
+        clouds = Clouds.start(folder / "clouds", behaviour, machines)
         project = open_project(folder / "stack", clouds.environment, repository)
         project.attach(clouds.serve(project.environment))
         lab = cls(folder, clouds, project)
@@ -77,24 +84,26 @@ def prepare(project: Project, folder: Path) -> None:
     if "encryptionsalt" in project.stack_file.read_text():
         return
     project.stack_init().check()
-    set_keys(project.stack_file, {"compartmentId": COMPARTMENT})
     key = folder / "oci-api-key.pem"
     key.write_text(throw_away_key())
     key.chmod(0o600)
-    for name, value in {
-        "tenancyOcid": "ocid1.tenancy.oc1..labtenancy",
-        "userOcid": USER,
-        "fingerprint": "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff",
-        "privateKeyPath": str(key),
-    }.items():
-        project.config_set(f"oci:{name}", value).check()
+    set_keys(
+        project.stack_file,
+        {
+            "compartmentId": COMPARTMENT,
+            "oci:tenancyOcid": "ocid1.tenancy.oc1..labtenancy",
+            "oci:userOcid": USER,
+            "oci:fingerprint": "00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff",
+            "oci:privateKeyPath": str(key),
+        },
+    )
 
 
 def set_keys(stack_file: Path, keys: Mapping[str, Any]) -> None:
-    """Sets keys of the program in a stack file; None takes one out."""
+    """Sets keys in a stack file, of the program if they name no provider, as `oci:` does; None takes one out."""
     stack: dict[str, Any] = yaml.safe_load(stack_file.read_text())
     for key, value in keys.items():
-        full = f"aws-oci-libreswan:{key}"
+        full = key if ":" in key else f"aws-oci-libreswan:{key}"
         if value is None:
             stack["config"].pop(full, None)
         else:

@@ -1,8 +1,60 @@
-"""What every test runs under."""
+"""What every test runs under, and in which order the files go to the workers."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
 # An Output turned into text is a mistake: the SDK then raises instead of writing a warning into a resource.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
+
+# One file is one worker's. The longest go first, longest of all in front, so that no worker ends with one of them
+# while the others have nothing left to do.
+LONGEST = (
+    "engine/test_life_of_a_stack.py",
+    "engine/test_destroy_and_faults.py",
+    "engine/test_secrets.py",
+    "engine/test_refusals.py",
+    "engine/test_given_networks.py",
+    "engine/test_engine_runs.py",
+    "engine/test_proof.py",
+    "engine/test_lab_command.py",
+    "engine/test_two_ups_are_equal.py",
+    "fabric/test_truth_table.py",
+    "fabric/test_other_stacks.py",
+)
+_PLACES = {name: place for place, name in enumerate(LONGEST)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Within a file the order stays: some are a story. `--no-loadscope-reorder` lets xdist keep this order."""
+    items.sort(key=lambda item: _PLACES.get("/".join(item.path.parts[-2:]), len(LONGEST)))
+
+
+class ByLab(LoadScopeScheduling):  # type: ignore[misc]  # Its base has no types.
+    """What shares a lab, which takes minutes to come up, is one worker's: a folder, in boots/ a file, or one test."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        # The name of a test may have a slash too.
+        file = nodeid.partition("::")[0]
+        if "/boots/" not in file:
+            return file.rpartition("/")[0]
+        return nodeid if "test_pairwise" in file else file
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have measured, which their passing does not say."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, [])]
+    lines = [str(value) for report in reports for name, value in report.user_properties if name == "measured"]
+    if lines:
+        terminalreporter.section("measured")
+        terminalreporter.write("\n".join([*lines, ""]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    """`--dist loadscope` is by lab here; the other kinds stay what they are."""
+    return ByLab(config, log) if config.getvalue("dist") == "loadscope" else None

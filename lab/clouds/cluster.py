@@ -1,4 +1,4 @@
-"""Both clouds and the three plugins that stand between them and the engine, started together."""
+"""Both clouds, the machines behind them, and the plugins between them and the engine: started together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lab.clouds.oci.server import OciCloud, start_oci
 from lab.clouds.plugins import aws, command, oci
 from lab.clouds.plugins.servicer import RunningPlugin, start_plugin
 from lab.clouds.tunnel_rule import TunnelRule
+from lab.machines import Machines, Packets
 
 # Who runs the stacks: not who prepares a test or looks at what came of it.
 DEPLOYER = "AKIALABDEPLOYER00000"
@@ -34,18 +35,28 @@ class Clouds:
     aws: AwsCloud
     oci: OciCloud
     plugins: dict[str, RunningPlugin]
+    packets: Packets | None = None
+    """The machines that carry packets; None where a rule takes their place."""
 
     @classmethod
-    def start(cls, folder: Path, behaviour: Behaviour | None = None) -> Clouds:
-        """Starts both clouds, empty. Plugins follow with `serve`, once the engine's environment is known."""
+    def start(cls, folder: Path, behaviour: Behaviour | None = None, machines: Machines | None = None) -> Clouds:
+        """
+        Starts both clouds, empty. Plugins follow with `serve`, once the engine's environment is known.
+
+        With `machines` instances boot and packets cross; without, a rule says whether a tunnel is up.
+        Raises SetUpError, GuestError where a machine cannot be had.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         amazon = start_aws(record=folder / "aws-calls.jsonl")
+        packets = Packets.start(folder / "machines", amazon, REGION, machines) if machines else None
         oracle = start_oci(
             record=folder / "oci-calls.jsonl",
-            judge=TunnelRule(amazon.endpoint, REGION),
+            judge=packets.fabric.verdict if packets else TunnelRule(amazon.endpoint, REGION),
             behaviour=behaviour or Behaviour(region="us-ashburn-1"),
         )
-        return cls(folder, amazon, oracle, {})
+        if packets:
+            packets.follow(oracle)
+        return cls(folder, amazon, oracle, {}, packets)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -85,3 +96,5 @@ class Clouds:
             plugin.stop()
         self.oci.stop()
         self.aws.stop()
+        if self.packets:
+            self.packets.stop()

@@ -64,10 +64,7 @@ class Running:
 
     def kill(self) -> None:
         """What a power cut does: engine, language host and program are gone at once."""
-        # The engine puts its plugins into process groups of their own; the session holds them all.
-        for process in _session(self.process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        end_session(self.process.pid)
 
 
 class Project:
@@ -220,6 +217,14 @@ class Project:
 
     def _on_stack(self, *arguments: str) -> Result:
         return self.run(*arguments, "--stack", self.stack)
+
+
+def end_session(leader: int) -> None:
+    """Ends an engine, by its process, with all that it has started. Harmless when they have ended."""
+    # The engine puts its plugins into process groups of their own; the session holds them all.
+    for process in _session(leader):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
 
 
 def _session(leader: int) -> list[int]:

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # A compiler or package manager says what went wrong at the end; all of it would bury the one line that counts.
 TAIL_LINES = 25
+
+END_SECONDS = 20.0
 
 
 class SetUpError(Exception):
@@ -33,12 +35,23 @@ def step(doing: str) -> Iterator[None]:
 
 def run(command: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> str:
     """Run a command, give back its stdout. Raises SetUpError with the end of what it said if it fails."""
-    ended = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    if ended.returncode != 0:
-        said = (ended.stdout + ended.stderr).strip().splitlines()[-TAIL_LINES:]
+    with subprocess.Popen(
+        command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            out, err = process.communicate()
+        except BaseException:
+            # Ctrl-C: it takes away what it has begun, and what it has started ends before it does.
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=END_SECONDS)
+            process.kill()
+            raise
+    if process.returncode != 0:
+        said = (out + err).strip().splitlines()[-TAIL_LINES:]
         # The command's own name is enough: its arguments are long and its own words say more.
-        raise SetUpError("\n".join([f"{Path(command[0]).name} ended with {ended.returncode}", *said]))
-    return ended.stdout
+        raise SetUpError("\n".join([f"{Path(command[0]).name} ended with {process.returncode}", *said]))
+    return out
 
 
 def main(work: Callable[[], None]) -> None:

@@ -16,7 +16,11 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from lab.clouds.tunnel_rule import MismatchError, TunnelRule, check_conn, conn_to, files_of, parse_conns
+from lab.clouds.oci.tunnel_settings import defaults
+from lab.clouds.tunnel_rule import TunnelRule
+from lab.fabric.declared import Tunnel
+from lab.fabric.ends import MismatchError, check_conn, check_forward_secrecy, conn_to, files_of, parse_conns
+from lab.fabric.read_oci import tunnel_of
 
 ADDRESS, PRIVATE, HEADEND = "203.0.113.1", "10.0.0.9", "192.0.2.7"
 KEY = "k" * 32
@@ -25,7 +29,9 @@ PARAMETER = "/libreswan/project/dev/tunnel-1/pre-shared-key"
 CONN = {
     "left": PRIVATE,
     "leftid": ADDRESS,
+    "leftsubnet": "0.0.0.0/0",
     "right": HEADEND,
+    "rightsubnet": "0.0.0.0/0",
     "keyexchange": "ikev2",
     "ike": "aes_cbc256-sha2_384;dh20",
     "esp": "aes_gcm256;dh20",
@@ -33,18 +39,32 @@ CONN = {
     "auto": "start",
     "encapsulation": "yes",
 }
-CONNECTION: dict[str, Any] = {}
+CONNECTION: dict[str, Any] = {"staticRoutes": ["10.0.0.0/16"]}
 CPE = {"ipAddress": ADDRESS}
-TUNNEL = {
+TUNNEL = defaults() | {
+    "id": "ocid1.ipsectunnel.oc1..one",
+    "lifecycleState": "AVAILABLE",
     "vpnIp": HEADEND,
     "ikeVersion": "V2",
     "phaseOneDetails": {
+        "isCustomPhaseOneConfig": True,
         "customEncryptionAlgorithm": "AES_256_CBC",
         "customAuthenticationAlgorithm": "SHA2_384",
         "customDhGroup": "GROUP20",
+        "lifetime": 28_800,
     },
-    "phaseTwoDetails": {"customEncryptionAlgorithm": "AES_256_GCM", "dhGroup": "GROUP20"},
+    "phaseTwoDetails": {
+        "isCustomPhaseTwoConfig": True,
+        "customEncryptionAlgorithm": "AES_256_GCM",
+        "isPfsEnabled": True,
+        "dhGroup": "GROUP20",
+        "lifetime": 3_600,
+    },
 }
+
+
+def end(connection: Mapping[str, Any] = CONNECTION, **tunnel: Any) -> Tunnel:
+    return tunnel_of(1, connection, TUNNEL | tunnel, CPE, KEY)
 
 
 def conf(conn: Mapping[str, str], name: str = "tunnel-1") -> str:
@@ -141,6 +161,7 @@ WELL = cloud_config(IN_STORE)
             "the pre-shared keys of both ends differ",
         ),
         (
+            # The secret of another identifier, which Libreswan would not find.
             Amazon(cloud_config(IN_USER_DATA | {"/etc/ipsec.d/oci-ipsec.secrets": f'{HEADEND} : PSK "{KEY}"\n'})),
             "the pre-shared keys of both ends differ",
         ),
@@ -166,7 +187,11 @@ def test_what_is_missing_or_wrong_in_aws_is_said(monkeypatch: pytest.MonkeyPatch
             {"ike": "aes_cbc256-sha2_384;dh14"},
             "ike of the host is aes_cbc256-sha2_384;dh14, and Oracle expects aes_cbc256-sha2_384;dh20",
         ),
-        ({"esp": "aes_gcm256"}, "esp of the host is aes_gcm256, and Oracle expects aes_gcm256;dh20"),
+        ({"esp": "aes_gcm128;dh20"}, "esp of the host is aes_gcm128, and Oracle expects aes_gcm256"),
+        ({"esp": "aes_gcm256;dh14"}, "the PFS group of the host is dh14, and Oracle expects dh20"),
+        ({"pfs": "no"}, "the PFS group of the host is None, and Oracle expects dh20"),
+        ({"rightid": PRIVATE}, f"rightid of the host is {PRIVATE}, and Oracle expects {HEADEND}"),
+        ({"leftsubnet": "10.0.0.0/16"}, "leftsubnet of the host is 10.0.0.0/16, and Oracle expects 0.0.0.0/0"),
         ({"authby": "rsasig"}, "authby of the host is rsasig, and Oracle expects secret"),
         ({"auto": "add"}, "auto of the host is add, and Oracle expects start"),
         ({"encapsulation": "auto"}, "encapsulation of the host is auto, and Oracle expects yes"),
@@ -179,39 +204,66 @@ def test_what_differs_in_the_conn_is_said(
     assert verdict(monkeypatch, Amazon(user_data)) == reason
 
 
-@pytest.mark.parametrize("missing", ["left", "leftid", "keyexchange", "ike", "esp", "authby", "auto", "encapsulation"])
+@pytest.mark.parametrize("missing", sorted(CONN.keys() - {"right"}))
 def test_each_line_of_the_conn_is_needed(missing: str) -> None:
     with pytest.raises(MismatchError, match=r" of the host is (None|neither), and Oracle expects "):
-        check_conn({key: value for key, value in CONN.items() if key != missing}, CONNECTION, TUNNEL, CPE, PRIVATE)
+        check_conn({key: value for key, value in CONN.items() if key != missing}, end(), PRIVATE)
 
 
 @pytest.mark.parametrize(
     ("there", "expected"),
     [
-        ({"customEncryptionAlgorithm": "AES_128_GCM", "dhGroup": "GROUP14"}, "aes_gcm128;dh14"),
+        ({"customEncryptionAlgorithm": "AES_128_GCM"}, "aes_gcm128"),
         (
-            {
-                "customEncryptionAlgorithm": "AES_256_CBC",
-                "customAuthenticationAlgorithm": "HMAC_SHA2_256_128",
-                "dhGroup": "GROUP5",
-            },
-            "aes_cbc256-sha2_256;dh5",
+            {"customEncryptionAlgorithm": "AES_256_CBC", "customAuthenticationAlgorithm": "HMAC_SHA2_256_128"},
+            "aes_cbc256-sha2_256",
         ),
     ],
 )
 def test_oracles_names_in_libreswans_words(there: dict[str, str], expected: str) -> None:
-    check_conn(CONN | {"esp": expected}, CONNECTION, TUNNEL | {"phaseTwoDetails": there}, CPE, PRIVATE)
-    with pytest.raises(MismatchError, match=f"^esp of the host is aes_gcm256;dh20, and Oracle expects {expected}$"):
-        check_conn(CONN, CONNECTION, TUNNEL | {"phaseTwoDetails": there}, CPE, PRIVATE)
+    far = end(phaseTwoDetails=TUNNEL["phaseTwoDetails"] | there)
+    check_conn(CONN | {"esp": f"{expected};dh20"}, far, PRIVATE)
+    with pytest.raises(MismatchError, match=f"^esp of the host is aes_gcm256, and Oracle expects {expected}$"):
+        check_conn(CONN, far, PRIVATE)
+
+
+@pytest.mark.parametrize(
+    ("conn", "oracle"),
+    [
+        ({"esp": "aes_gcm256;dh14"}, {"dhGroup": "GROUP14"}),
+        # Without a group of its own the child SA has the IKE SA's.
+        ({"esp": "aes_gcm256"}, {"dhGroup": "GROUP20"}),
+        ({"pfs": "no"}, {"isPfsEnabled": False}),
+    ],
+)
+def test_forward_secrecy(conn: dict[str, str], oracle: dict[str, Any]) -> None:
+    far = end(phaseTwoDetails=TUNNEL["phaseTwoDetails"] | oracle)
+    check_forward_secrecy(CONN | conn, far)
+    with pytest.raises(MismatchError, match="^the PFS group of the host is dh5, and Oracle expects"):
+        check_forward_secrecy(CONN | {"esp": "aes_gcm256;dh5"}, far)
+
+
+def test_with_ikev1_a_wrong_group_shows_at_once() -> None:
+    """Quick mode makes the first child SA with perfect forward secrecy; IKE_AUTH of IKEv2 makes it without."""
+    wrong = CONN | {"esp": "aes_gcm256;dh14"}
+    check_conn(wrong, end(), PRIVATE)
+    with pytest.raises(MismatchError, match="^esp of the host is aes_gcm256;dh14, and Oracle expects aes_gcm256;dh20$"):
+        check_conn(wrong | {"keyexchange": "ikev1"}, end(ikeVersion="V1"), PRIVATE)
+
+
+def test_tunnel_without_custom_algorithms_takes_what_oracle_recommends() -> None:
+    plain = end(phaseOneDetails=defaults()["phaseOneDetails"], phaseTwoDetails=defaults()["phaseTwoDetails"])
+    assert plain.ike == ("AES_256_CBC", "SHA2_384", "GROUP20")
+    assert plain.child == ("AES_256_GCM", None, "GROUP5")
 
 
 def test_identifier_of_the_connection_comes_before_the_cpes_address() -> None:
-    named = {"cpeLocalIdentifier": "198.51.100.9"}
-    check_conn(CONN | {"leftid": "198.51.100.9"}, named, TUNNEL, CPE, PRIVATE)
+    named = end(CONNECTION | {"cpeLocalIdentifier": "198.51.100.9"})
+    check_conn(CONN | {"leftid": "198.51.100.9"}, named, PRIVATE)
     with pytest.raises(
         MismatchError, match=r"^leftid of the host is 203\.0\.113\.1, and Oracle expects 198\.51\.100\.9$"
     ):
-        check_conn(CONN, named, TUNNEL, CPE, PRIVATE)
+        check_conn(CONN, named, PRIVATE)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +271,7 @@ def test_identifier_of_the_connection_comes_before_the_cpes_address() -> None:
 )
 def test_both_dialects_of_the_ike_version(said: dict[str, str], oracle: str) -> None:
     conn = {key: value for key, value in CONN.items() if key != "keyexchange"} | said
-    check_conn(conn, CONNECTION, TUNNEL | {"ikeVersion": oracle}, CPE, PRIVATE)
+    check_conn(conn, end(ikeVersion=oracle), PRIVATE)
 
 
 def test_two_conns_to_one_headend_are_refused() -> None:

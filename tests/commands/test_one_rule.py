@@ -293,7 +293,7 @@ def test_conflicts_and_throttling_are_outlived(desk: Any, api_key: dict[str, str
     routes.refusals = [(409, "IncorrectState"), (429, "TooManyRequests"), (503, "ServiceUnavailable")]
     invoke(one_rule.add, desk, api_key, serve_oci(routes))
     assert len(routes.written) == 1
-    assert desk.now == 1006
+    assert desk.now == 1003
 
 
 def test_a_conflict_without_an_end(desk: Any, api_key: dict[str, str], serve_oci: Any, routes: Api) -> None:

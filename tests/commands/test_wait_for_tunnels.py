@@ -125,11 +125,11 @@ def test_from_provisioning_to_the_answer_in_the_order_of_the_ids(
     assert desk.told == [
         "[   0 s] trying again: cannot read IPSec connection ocid1.ipsec: "
         "OCI says 404-NotAuthorizedOrNotFound: said so",
-        "[   2 s] connection PROVISIONING; tunnels: none yet",
-        "[   4 s] trying again: cannot read IPSec connection ocid1.ipsec: OCI says 500-InternalServerError: said so",
-        "[   6 s] trying again: cannot read IPSec connection ocid1.ipsec: OCI says 429-TooManyRequests: said so",
-        "[   8 s] connection AVAILABLE; tunnels: 203.0.113.9 AVAILABLE DOWN, ocid1.tunnel.b PROVISIONING DOWN",
-        "[  10 s] connection AVAILABLE; tunnels: 203.0.113.9 AVAILABLE DOWN, 203.0.113.5 AVAILABLE DOWN",
+        "[   1 s] connection PROVISIONING; tunnels: none yet",
+        "[   2 s] trying again: cannot read IPSec connection ocid1.ipsec: OCI says 500-InternalServerError: said so",
+        "[   3 s] trying again: cannot read IPSec connection ocid1.ipsec: OCI says 429-TooManyRequests: said so",
+        "[   4 s] connection AVAILABLE; tunnels: 203.0.113.9 AVAILABLE DOWN, ocid1.tunnel.b PROVISIONING DOWN",
+        "[   5 s] connection AVAILABLE; tunnels: 203.0.113.9 AVAILABLE DOWN, 203.0.113.5 AVAILABLE DOWN",
     ]
 
 

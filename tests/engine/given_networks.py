@@ -301,3 +301,25 @@ def foreign_vcn(description: dict[str, Any]) -> dict[str, Any]:
             for name in lists:
                 body[name] = [rule for rule in body[name] if rule.get("description") != OWNER]
     return rest
+
+
+def settings_of(vpc: GivenVpc, vcn: GivenVcn) -> dict[str, Any]:
+    """The keys of a stack file in which both networks are given."""
+    return {
+        "vpcCidrs": None,
+        "vpcId": vpc.id,
+        "hostSubnetCidr": None,
+        "hostSubnetId": vpc.host_subnet,
+        "clientSubnetCidrs": None,
+        "routeTableIds": [vpc.host_table, vpc.client_table],
+        "networkAclId": vpc.acl,
+        "networkAclFirstRule": FIRST_RULE,
+        "vcnCidrs": None,
+        "vcnId": vcn.id,
+        "vcnSubnetCidrs": None,
+        "vcnRouteTableIds": [vcn.default_table, vcn.table],
+        "vcnSecurityListIds": [vcn.default_list, vcn.filters],
+        "vcnNetworkSecurityGroupIds": [vcn.group],
+        "drgId": vcn.drg,
+        "drgAttachmentId": vcn.attachment,
+    }

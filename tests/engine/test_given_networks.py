@@ -120,7 +120,7 @@ ALWAYS = {
     ("aws:ec2/instance:Instance", "host-instance"),
     ("aws:iam/role:Role", "host"),
     ("aws:iam/rolePolicy:RolePolicy", "host-keys"),
-    ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "host-sessions"),
+    ("aws:iam/rolePolicy:RolePolicy", "host-sessions"),
     ("aws:iam/instanceProfile:InstanceProfile", "host"),
     ("pulumi:index:Stash", "host-image"),
     ("pulumi:index:Stash", "host-user-data"),

@@ -1,6 +1,7 @@
 """`make lab`, `make lab-status` and `make lab-down`, as a user runs them.
 
-Does not prove the set-up before them (Python environment, engine), which this test has already.
+In the quick mode without machines. Does not prove the set-up before them (Python environment, engine), which this
+test has already, nor the machines.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,9 +32,10 @@ def name() -> Iterator[str]:
     lab(chosen, "down")
 
 
-def lab(name: str, command: str) -> subprocess.CompletedProcess[str]:
+def lab(name: str, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "lab", command, "--name", name],
+        [sys.executable, "-m", "lab", *command],
+        env={**os.environ, "LAB": name, "LAB_RULE": "1", **environment},
         cwd=REPOSITORY,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -44,6 +48,40 @@ def lab(name: str, command: str) -> subprocess.CompletedProcess[str]:
 
 def folder(name: str) -> Path:
     return REPOSITORY / ".lab" / name
+
+
+def served_by(name: str) -> int:
+    connection: dict[str, Any] = json.loads((folder(name) / "connection.json").read_text())
+    return int(connection["process"])
+
+
+def runs(process: int) -> bool:
+    """Whether it does, and is not only a number that nobody has asked for the end of."""
+    command = Path(f"/proc/{process}/cmdline")
+    return command.exists() and bool(command.read_bytes())
+
+
+def started(name: str) -> subprocess.Popen[str]:
+    """An `up` under way, as in a terminal: what runs these tests in the background may ignore Ctrl-C."""
+    return subprocess.Popen(
+        ["env", "--default-signal=INT", sys.executable, "-u", "-m", "lab", "up", "--rule", "--name", name],
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def until(running: subprocess.Popen[str], wanted: str) -> str:
+    """What it has said when it says what is wanted."""
+    assert running.stdout is not None
+    said = ""
+    for line in running.stdout:
+        said += line
+        if wanted in line:
+            return said
+    raise AssertionError(f"it ended without {wanted!r}: {said}")
 
 
 def test_a_lab_from_nothing_to_nothing(name: str) -> None:
@@ -61,8 +99,11 @@ def test_a_lab_from_nothing_to_nothing(name: str) -> None:
     assert "tunnel-2          UP     headend " in lab(name, "status").stdout
 
     # A state without its clouds is of no use: the next `up` begins anew.
-    os.kill(json.loads((folder(name) / "connection.json").read_text())["process"], signal.SIGKILL)
+    os.kill(served_by(name), signal.SIGKILL)
+    sockets = (folder(name) / "sockets").readlink()
+    assert sockets.is_dir()
     anew = lab(name, "up")
+    assert not sockets.exists()
     assert anew.returncode == 0, anew.stdout
     assert "70 created" in anew.stdout
 
@@ -72,23 +113,53 @@ def test_a_lab_from_nothing_to_nothing(name: str) -> None:
     assert not folder(name).exists()
 
 
-def test_ctrl_c_ends_the_engine_and_leaves_nothing_that_down_cannot_clean(name: str) -> None:
-    running = subprocess.Popen(
-        # As from a terminal: what runs these tests in the background may have told its children to ignore Ctrl-C.
-        ["env", "--default-signal=INT", sys.executable, "-u", "-m", "lab", "up", "--name", name],
-        cwd=REPOSITORY,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
+def test_a_killed_command_leaves_an_engine_that_down_ends(name: str) -> None:
+    running = started(name)
+    said = until(running, "oci-connection creating")
+    running.kill()
+    running.wait(SECONDS)
+    engine = int((folder(name) / "engine").read_text())
+    assert runs(engine), said
+
+    down = lab(name, "down")
+    assert "no destroy: a killed engine has left " in down.stdout, down.stdout
+    assert "left in both clouds: {" in down.stdout, down.stdout
+    assert down.returncode == 1
+    assert not runs(engine)
+    assert not folder(name).exists()
+
+
+def test_what_serves_a_lab_is_ended_also_before_it_can_answer(name: str) -> None:
+    running = started(name)
+    until(running, "stand-in clouds")
+    while not (folder(name) / "process").exists():
+        time.sleep(0.01)
+    running.kill()
+    running.wait(SECONDS)
+    serving = int((folder(name) / "process").read_text())
+    sockets = (folder(name) / "sockets").readlink()
+    assert lab(name, "down").returncode == 0
+    assert not runs(serving)
+    assert not sockets.exists()
+
+
+def test_a_second_command_on_the_same_lab_is_refused(name: str) -> None:
+    running = started(name)
+    until(running, "ok stand-in clouds")
+    second = lab(name, "down")
+    assert second.stdout == "error: another `make lab` or `make lab-down` is at work on this lab\n"
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=SECONDS)
+    assert lab(name, "up", LAB_RULE="").stdout == (
+        "error: the lab that is up has no machines (--rule): `make lab-down` ends it first\n"
     )
-    assert running.stdout is not None
-    said = ""
-    for line in running.stdout:
-        said += line
-        if "oci-connection creating" in line:
-            running.send_signal(signal.SIGINT)
-            break
+    assert lab(name, "shell", "client", "--", "true").stdout == "error: this lab has no machines (--rule)\n"
+
+
+def test_ctrl_c_ends_the_engine_and_leaves_nothing_that_down_cannot_clean(name: str) -> None:
+    running = started(name)
+    said = until(running, "oci-connection creating")
+    running.send_signal(signal.SIGINT)
     rest, _ = running.communicate(timeout=SECONDS)
     assert running.returncode == 1, said + rest
     assert rest.endswith("error: interrupted: `make lab` goes on from here, `make lab-down` cleans up\n")
@@ -98,6 +169,17 @@ def test_ctrl_c_ends_the_engine_and_leaves_nothing_that_down_cannot_clean(name: 
 def test_status_without_a_lab_says_how_to_make_one(name: str) -> None:
     status = lab(name, "status")
     assert (status.returncode, status.stdout) == (1, "error: no lab is up: `make lab` makes one\n")
+
+
+def test_shell_without_a_lab_says_how_to_make_one(name: str) -> None:
+    shell = lab(name, "shell", "client", "--", "true")
+    assert (shell.returncode, shell.stdout) == (1, "error: no lab is up: `make lab` makes one\n")
+
+
+def test_weather_that_cannot_be_is_refused_before_anything_starts(name: str) -> None:
+    up = lab(name, "up", LAB_LOSS_PERCENT="101")
+    assert (up.returncode, up.stdout) == (1, "error: LAB_LOSS_PERCENT is '101': it must be a number from 0 to 100\n")
+    assert not folder(name).exists()
 
 
 def test_down_without_a_lab_is_no_error(name: str) -> None:

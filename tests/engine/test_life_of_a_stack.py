@@ -9,7 +9,11 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+from moto.iam.models import iam_backends
+
 from lab import rights
+from lab.clouds.aws.images import ACCOUNT
+from lab.clouds.aws.rights import rights_of
 from lab.clouds.cluster import DEPLOYER
 from lab.engine.project import REPOSITORY
 from lab.engine.result import Result
@@ -81,6 +85,17 @@ def test_up_ends_with_both_tunnels_up(lab: Lab) -> None:
         "vcnId",
     ]
     assert list(outputs["tunnelIds"].values()) == sorted(outputs["tunnelIds"].values())
+
+
+def test_the_hosts_role_may_read_its_two_keys_and_no_other_parameter(lab: Lab) -> None:
+    parameters = "arn:aws:ssm:us-east-1:123456789012:parameter"
+    own = [f"{parameters}/libreswan/aws-oci-libreswan/dev/tunnel-{number}/pre-shared-key" for number in (1, 2)]
+    others = [f"{parameters}/ours/database", own[0].replace("/dev/", "/prod/"), own[0].replace("tunnel-1", "tunnel-3")]
+    iam = iam_backends[ACCOUNT]["aws"]
+    [role] = iam.roles.values()
+    given = rights_of(iam, role)
+    assert [arn for arn in (*own, *others) if given.refusal("ssm:GetParameter", arn) is None] == own
+    assert given.refusal("ssmmessages:OpenDataChannel", "*") is None
 
 
 def test_nothing_changes_in_a_second_preview(lab: Lab) -> None:
@@ -184,6 +199,18 @@ def test_another_vpc_cidr_replaces_nothing(lab: Lab) -> None:
     assert lab.project.outputs()["tunnelStates"] == {"tunnel-1": "UP", "tunnel-2": "UP"}
 
 
+def test_withdrawn_image_is_refused_at_preview(lab: Lab) -> None:
+    """The host is deleted before it is replaced: a replacement that cannot start would leave no VPN."""
+    lab.clouds.aws.withdraw_image("us-east-1", str(instance(lab)["ImageId"]))
+    lab.clouds.aws.publish_image("us-east-1", "debian-12", "x86_64")
+    preview = lab.project.preview()
+    assert not preview.ok
+    assert "has been withdrawn, so the host could not be replaced: raise imageRevision" in preview.text
+    assert "Traceback" not in preview.text
+    lab.configure(imageRevision=3)
+    lab.project.up().check()
+
+
 def test_replaced_connection_takes_both_managements_keys_and_host_along(lab: Lab) -> None:
     before = lab.project.outputs()
     urn = next(
@@ -215,19 +242,3 @@ def test_rights_of_all_calls_so_far_are_documented(lab: Lab) -> None:
     missing = {f'"{action}"' for action in rights.aws_actions(calls["aws"])}
     missing |= {statement.rpartition(" in ")[0] for statement in rights.oci_statements(calls["oci"])}
     assert {right for right in missing if right not in documented} == set()
-
-
-def test_withdrawn_image_is_refused_at_preview(lab: Lab) -> None:
-    """The host is deleted before it is replaced: a replacement that cannot start would leave no VPN."""
-    lab.configure(hostOs="debian-13", vpcCidrs=["10.0.0.0/16"], vcnCidrs=["172.16.0.0/16"], imageRevision=1)
-    lab.project.up().check()
-    lab.clouds.aws.withdraw_image("us-east-1", str(instance(lab)["ImageId"]))
-    lab.clouds.aws.publish_image("us-east-1", "debian-13", "x86_64")
-    preview = lab.project.preview()
-    assert not preview.ok
-    assert "has been withdrawn, so the host could not be replaced: raise imageRevision" in preview.text
-    assert "Traceback" not in preview.text
-    lab.configure(imageRevision=2)
-    lab.project.up().check()
-    lab.project.destroy().check()
-    assert lab.leftovers() == {}

@@ -22,7 +22,9 @@ Version = Literal[4, 5]
 
 # Debian 12 has Libreswan 4.10 and cloud-init 22.4, Debian 13 Libreswan 5.2 and cloud-init 25.1.
 SUITES: dict[Version, str] = {4: "bookworm", 5: "trixie"}
-PACKAGES = "base-files,libreswan,cloud-init,ca-certificates"
+# The units of the host run these.
+RUN_BY_UNITS = "systemd,apt,bash,dash,nftables"
+PACKAGES = f"base-files,libreswan,cloud-init,ca-certificates,{RUN_BY_UNITS}"
 
 # bookworm's packages still name folders that have since moved below /usr.
 MERGED_USR = 'for name in bin sbin lib lib64; do mkdir -p "$1/usr/$name"; ln -s "usr/$name" "$1/$name"; done'

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from tests.parsers.real import Parsed, check_cloud_config, parse_algorithms, parse_conf
+from tests.parsers.real import Parsed, check_cloud_config, check_units, parse_algorithms, parse_conf
 from tests.parsers.roots import Version, call
 
 PLAIN = """\
@@ -38,6 +38,8 @@ def test_versions_are_the_ones_that_are_claimed(version: Version) -> None:
     assert call(version, "/usr/libexec/ipsec/pluto", "--version").stdout.startswith(release)
     tool = {4: "/usr/bin/cloud-init 22.4.", 5: "/usr/bin/cloud-init 25.1."}[version]
     assert call(version, "/usr/bin/cloud-init", "--version").stdout.startswith(tool)
+    manager = {4: "systemd 252 ", 5: "systemd 257 "}[version]
+    assert call(version, "/usr/bin/systemd-analyze", "--version").stdout.startswith(manager)
 
 
 def test_a_right_conf_is_accepted_without_a_word(version: Version) -> None:
@@ -117,3 +119,28 @@ def test_a_wrong_cloud_config_is_refused(version: Version, text: str, accepted_b
     parsed = check_cloud_config(version, text)
     assert parsed.ok == (version in accepted_by)
     assert parsed.ok or complaint in parsed.output
+
+
+UNIT = "[Service]\nType=notify\nExecStart=/usr/bin/python3 -m keeper\n{extra}\n"
+
+
+def test_a_right_unit_and_drop_in_are_accepted_without_a_word(version: Version) -> None:
+    units = {"a.service": UNIT.format(extra="WatchdogSec=30"), "ipsec.service.d/a.conf": "[Service]\nRestart=always\n"}
+    assert check_units(version, units) == Parsed(ok=True, output="")
+
+
+@pytest.mark.parametrize(
+    ("units", "complaint"),
+    [
+        ({"a.service": UNIT.format(extra="WatchdogSeconds=30")}, "Unknown key"),
+        ({"a.service": UNIT.format(extra="Restart=never")}, "never"),
+        ({"a.service": UNIT.format(extra="ExecStartPre=/usr/sbin/nothing")}, "is not executable"),
+        ({"ipsec.service.d/a.conf": "[Service]\nRestartSecs=1\n"}, "Unknown key"),
+        ({"apt-daily-upgrade.timer.d/a.conf": "[Timer]\nOnCalendar=Sunday 3am\n"}, "Failed to parse calendar"),
+    ],
+    ids=["key", "value", "command", "drop-in", "calendar"],
+)
+def test_a_wrong_unit_is_not_accepted(version: Version, units: dict[str, str], complaint: str) -> None:
+    parsed = check_units(version, units)
+    assert not parsed.clean
+    assert complaint in parsed.output

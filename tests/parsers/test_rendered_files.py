@@ -1,7 +1,8 @@
 """Every file that the program renders for the host, as the real parsers take it.
 
-Libreswan 4.10 and 5.2 read the conf, their algparse each crypto profile, cloud-init 22.4 and 25.1 the user-data.
-Does not prove that the daemons can use it, nor what the other operating systems' Libreswan says (4.12 to 4.15).
+Libreswan 4.10 and 5.2 read the conf, their algparse each crypto profile, cloud-init 22.4 and 25.1 the user-data,
+systemd 252 and 257 the units and drop-ins. Does not prove that the daemons can use them, nor what the other
+operating systems' Libreswan says (4.12 to 4.15).
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Literal
 import pytest
 
 from components.crypto import DEFAULT_PROFILE, PROFILES, CryptoProfile
-from components.host_files import HostFacts, TunnelFacts, cloud_config, ipsec_conf
+from components.host_files import HostFacts, TunnelFacts, cloud_config, host_files, ipsec_conf
 from components.host_os import HOST_OS, HostOs, InterfaceKind
-from tests.parsers.real import check_cloud_config, parse_algorithms, parse_conf
+from tests.parsers.real import check_cloud_config, check_units, parse_algorithms, parse_conf
 from tests.parsers.roots import Version
 
 IkeVersion = Literal[1, 2]
@@ -51,6 +52,7 @@ def facts(
         profile=profile or PROFILES[DEFAULT_PROFILE[ike_version]],
         interface_kind=interface_kind,
         path_mtu=1500,
+        upgrade_window="Sun 03:00",
         tunnels=(tunnel(1), tunnel(2)),
     )
 
@@ -93,3 +95,19 @@ def test_user_data_is_accepted_by_cloud_init(version: Version, delivery: str) ->
     parsed = check_cloud_config(version, cloud_config(host))
     assert parsed.ok, parsed.output
     assert "Valid" in parsed.output
+
+
+@pytest.mark.parametrize("kind", ["vti", "xfrm"])
+def test_units_and_drop_ins_are_accepted_by_systemd_without_a_word(version: Version, kind: InterfaceKind) -> None:
+    """Beside the distribution's own units, and with each command that they run."""
+    folder = "/etc/systemd/system/"
+    files = host_files(facts(OS_OF[version], interface_kind=kind))
+    units = {file.path.removeprefix(folder): file.content for file in files if file.path.startswith(folder)}
+    assert units.keys() == {
+        "apt-daily-upgrade.timer.d/aws-oci-libreswan.conf",
+        "ipsec.service.d/aws-oci-libreswan.conf",
+        "pre-shared-keys.service",
+        "tunnel-keeper.service",
+    }
+    parsed = check_units(version, units)
+    assert (parsed.ok, parsed.output) == (True, "")

@@ -58,7 +58,6 @@ def default_answers() -> dict[str, Values]:
         "getInstanceTypeOfferings": {"locations": ["us-east-1b", "us-east-1a"]},
         "getParameter": {"insecureValue": IMAGE, "value": IMAGE},
         "getAmi": {"id": IMAGE, "architecture": "x86_64"},
-        "getPartition": {"partition": "aws"},
         "getRegion": {"region": "us-east-1", "name": "us-east-1"},
         "getCpeDeviceShapes": {
             "cpeDeviceShapes": [

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from lab.clouds.aws.authorization import allows
 from tests.program.pretend_clouds import (
     ACL,
     ATTACHMENT,
@@ -36,6 +37,9 @@ INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 ACL_RULE = "aws:ec2/networkAclRule:NetworkAclRule"
 MANAGEMENT = "oci:Core/ipsecConnectionTunnelManagement:IpsecConnectionTunnelManagement"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+PARAMETERS = "arn:aws:ssm:us-east-1:123456789012:parameter"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/abc"
 FIRST, SECOND = (HEADENDS[tunnel] for tunnel in sorted(HEADENDS))
 
 
@@ -129,33 +133,71 @@ def test_the_instance(dev: Recording) -> None:
     }
 
 
-def test_the_role_may_read_its_two_keys_and_nothing_else(dev: Recording) -> None:
-    arns = [
-        "arn:aws:ssm:us-east-1:123456789012:parameter" + r.inputs["name"]
-        for r in dev.of_type("aws:ssm/parameter:Parameter")
-    ]
+def parameter_arns(recording: Recording) -> list[str]:
+    return [PARAMETERS + r.inputs["name"] for r in recording.of_type("aws:ssm/parameter:Parameter")]
+
+
+def role_policies(recording: Recording) -> dict[str, Any]:
+    """All that gives the role a right, by name: nothing else of IAM is made, and the role brings none along."""
+    kinds = {r.type for r in recording.resources if r.type.startswith("aws:iam/")}
+    assert kinds <= {"aws:iam/role:Role", ROLE_POLICY, "aws:iam/instanceProfile:InstanceProfile"}
+    role = recording.one("aws:iam/role:Role", "host").inputs
+    assert {"inlinePolicies", "managedPolicyArns"} & set(role) == set()
+    found = {r.name: r.inputs for r in recording.of_type(ROLE_POLICY)}
+    assert {inputs["role"] for inputs in found.values()} == {"host-1234567"}
+    return {name: json.loads(inputs["policy"]) for name, inputs in found.items()}
+
+
+def test_the_role_may_read_its_two_keys_and_hold_sessions(dev: Recording) -> None:
+    arns = parameter_arns(dev)
     assert len(arns) == 2
-    policy = json.loads(dev.one("aws:iam/rolePolicy:RolePolicy", "host-keys").inputs["policy"])
-    read = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arns}
-    assert policy == {"Version": "2012-10-17", "Statement": [read]}
+    actions = [
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    ]
+    assert role_policies(dev) == {
+        "host-keys": {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arns}],
+        },
+        "host-sessions": {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}],
+        },
+    }
     trust = json.loads(dev.one("aws:iam/role:Role", "host").inputs["assumeRolePolicy"])["Statement"]
     assert trust == [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]
-    sessions = dev.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "host-sessions").inputs
-    assert sessions["policyArn"] == "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+
+
+@pytest.mark.parametrize("changes", [{}, {"kmsKeyArn": KEY}, {"preSharedKeyDelivery": "userData"}], ids=str)
+def test_the_role_may_read_no_other_parameter(changes: dict[str, object]) -> None:
+    recording = record(changes)
+    policies, own = list(role_policies(recording).values()), parameter_arns(recording)
+    assert all(allows(policies, "ssm:GetParameter", arn) for arn in own)
+    others = [
+        f"{PARAMETERS}/libreswan/{name}"
+        for name in ("aws-oci-libreswan/prod/tunnel-1/pre-shared-key", "aws-oci-libreswan/dev/tunnel-3/pre-shared-key")
+    ]
+    others += [f"{PARAMETERS}/ours/database", f"{PARAMETERS}/", "*"]
+    others += [
+        changed for arn in own for changed in (f"{arn}x", f"{arn}/x", arn[:-1], arn.replace("us-east-1", "eu-west-3"))
+    ]
+    for action in ("GetParameter", "GetParameters", "GetParametersByPath", "GetParameterHistory", "DescribeParameters"):
+        allowed = [arn for arn in (*own, *others) if allows(policies, f"ssm:{action}", arn)]
+        assert allowed == (own if action == "GetParameter" else []), action
+    assert not allows(policies, "kms:Decrypt", f"{KEY}d")
+    # A condition would hide a right from this judge.
+    assert not any("Condition" in statement for policy in policies for statement in policy["Statement"])
 
 
 def test_a_kms_key_of_ones_own_may_only_decrypt() -> None:
-    key = "arn:aws:kms:us-east-1:123456789012:key/abc"
-    recording = record({"kmsKeyArn": key})
-    statements = json.loads(recording.one("aws:iam/rolePolicy:RolePolicy", "host-keys").inputs["policy"])["Statement"]
-    assert statements[1:] == [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key}]
-    assert {r.inputs["keyId"] for r in recording.of_type("aws:ssm/parameter:Parameter")} == {key}
-
-
-def test_arns_follow_the_partition() -> None:
-    china = record(answer=answer_with(getPartition={"partition": "aws-cn"}))
-    sessions = china.one("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "host-sessions").inputs
-    assert sessions["policyArn"].startswith("arn:aws-cn:iam::")
+    recording = record({"kmsKeyArn": KEY})
+    statements = role_policies(recording)["host-keys"]["Statement"]
+    assert statements[1:] == [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY}]
+    assert {r.inputs["keyId"] for r in recording.of_type("aws:ssm/parameter:Parameter")} == {KEY}
 
 
 def test_a_given_profile_and_a_boundary_are_used() -> None:

@@ -137,7 +137,6 @@ def test_the_first_boot_finds_the_way_open(recording: Recording) -> None:
             "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
             "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
             "aws:iam/rolePolicy:RolePolicy",
-            "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
             "aws:iam/instanceProfile:InstanceProfile",
             "aws:ssm/parameter:Parameter",
         }

@@ -32,7 +32,7 @@ KEYS_BY_STORE: Pairs = {
 }
 ROLE: Pairs = {
     ("aws:iam/role:Role", "host"),
-    ("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "host-sessions"),
+    ("aws:iam/rolePolicy:RolePolicy", "host-sessions"),
     ("aws:iam/instanceProfile:InstanceProfile", "host"),
 }
 # What every stack with one CIDR a side has, however little of it is created.

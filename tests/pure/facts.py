@@ -46,6 +46,7 @@ def host_facts(
         profile=PROFILES[DEFAULT_PROFILE[ike_version]],
         interface_kind=interface_kind,
         path_mtu=1500,
+        upgrade_window="Sun 03:00",
         tunnels=(tunnel(1), tunnel(2)),
     )
     return replace(facts, **changes)

@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from configparser import ConfigParser
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Literal
 
 import jinja2
 import pytest
+from keeper import keys as keeper_keys
+from keeper import report
 
 from components import host_files as subject
 from components.crypto import PROFILES
@@ -123,8 +127,7 @@ class TestEveryDialect:
         paths = [file.path for file in files]
         assert paths == sorted(set(paths))
         modes = {file.path.rsplit("/", 1)[1]: file.mode for file in files}
-        programs = {"boot", "tunnel-routes"} | (set() if in_user_data else {"fetch-pre-shared-keys"})
-        assert {name for name, mode in modes.items() if mode == "0755"} == programs
+        assert {name for name, mode in modes.items() if mode == "0755"} == {"boot", "vpn-status"}
         assert {name for name, mode in modes.items() if mode == "0600"} == (
             {"oci-ipsec.secrets"} if in_user_data else set()
         )
@@ -178,13 +181,16 @@ def test_what_the_host_knows_of_its_tunnels() -> None:
     known = json.loads(content(host_facts(keys_in_user_data=True), "/etc/aws-oci-libreswan/tunnels.json"))
     assert known == {
         "region": "us-east-1",
+        "privateAddress": "10.0.0.10",
         "publicAddress": "203.0.113.7",
+        "interfaceKind": "vti",
         "mtu": 1438,
         "vcnCidrs": ["172.16.0.0/16"],
         "tunnels": [
             {
                 "conn": f"tunnel-{number}",
                 "device": f"vti{number}",
+                "key": 4 + number,
                 "headend": f"198.51.100.{11 * number}",
                 "hostInside": f"169.254.2{number}.2/30",
                 "oracleInside": f"169.254.2{number}.1",
@@ -202,9 +208,59 @@ def test_segments_are_clamped_in_both_directions_on_both_devices(kind: Interface
     assert rules == [("oifname", devices, clamp), ("iifname", devices, clamp), ("oifname", devices, clamp)]
 
 
+UPGRADE_TIMER = "/etc/systemd/system/apt-daily-upgrade.timer.d/aws-oci-libreswan.conf"
+
+
+@pytest.mark.parametrize("os", sorted({dialect[0] for dialect in every_dialect()}))
+def test_upgrades_have_a_window_where_apt_installs_them(os: str) -> None:
+    facts = host_facts(os, upgrade_window="Tue 14:30")
+    with_window = [file.content for file in host_files(facts) if "Tue 14:30" in file.content]
+    if facts.os.package_manager == "apt":
+        assert with_window == [content(facts, UPGRADE_TIMER)]
+        # An empty one first: the distribution's own time would stay beside it.
+        assert re.findall(r"^OnCalendar=.*$", with_window[0], re.MULTILINE) == [
+            "OnCalendar=",
+            "OnCalendar=Tue 14:30 UTC",
+        ]
+    else:
+        assert with_window == []
+
+
+def unit(name: str) -> dict[str, str]:
+    """[Service] of a unit."""
+    parser = ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(content(host_facts(), f"/etc/systemd/system/{name}"))
+    return dict(parser["Service"])
+
+
+@pytest.mark.parametrize(
+    ("name", "module"), [("tunnel-keeper.service", "keeper"), ("pre-shared-keys.service", "keeper.keys")]
+)
+def test_a_service_runs_its_module_where_it_is_written(name: str, module: str) -> None:
+    service = unit(name)
+    assert service["ExecStart"] == f"/usr/bin/python3 -B -m {module}"
+    file = module.replace(".", "/") + ("/__main__.py" if "." not in module else ".py")
+    assert content(host_facts(), f"{service['WorkingDirectory']}/{file}")
+
+
+def test_vpn_status_runs_in_the_folder_of_the_services() -> None:
+    folder = unit("tunnel-keeper.service")["WorkingDirectory"]
+    last = content(host_facts(), "/usr/local/bin/vpn-status").splitlines()[-1]
+    assert last == f"cd {folder} && exec python3 -B -m keeper.status"
+
+
+def test_what_a_service_of_the_keeper_may_write() -> None:
+    keeper, keys = unit("tunnel-keeper.service"), unit("pre-shared-keys.service")
+    assert keeper["RuntimeDirectory"] == keys["RuntimeDirectory"] == str(report.FOLDER.relative_to("/run"))
+    assert keeper["ProtectSystem"] == keys["ProtectSystem"] == "strict"
+    assert "ReadWritePaths" not in keeper
+    assert keys["ReadWritePaths"] == str(keeper_keys.SECRETS.parent)
+
+
 @pytest.mark.parametrize("os", ["debian-13", "amazon-linux-2023"])
 def test_the_environment_of_the_first_boot(os: str) -> None:
-    facts = host_facts(os)
+    facts = host_facts(os, vcn_cidrs=(IPv4Network("172.16.0.0/16"), IPv4Network("192.168.5.0/24")))
     assert content(facts, "/etc/aws-oci-libreswan/host.env").splitlines() == [
         f"PACKAGE_MANAGER={facts.os.package_manager}",
         'PACKAGES="libreswan nftables python3-boto3"',

@@ -48,8 +48,8 @@ def test_what_is_no_instance_type(text: str) -> None:
 
 def test_the_table_of_operating_systems() -> None:
     assert {name: (os.libreswan, os.package_manager, os.ssm_agent, os.proof) for name, os in HOST_OS.items()} == {
-        "debian-13": ("5.2", "apt", "package", "parsed"),
-        "debian-12": ("4.10", "apt", "package", "parsed"),
+        "debian-13": ("5.2", "apt", "package", "booted"),
+        "debian-12": ("4.10", "apt", "package", "booted"),
         "ubuntu-24.04": ("4.14", "apt", "preinstalled", "assumed"),
         "amazon-linux-2023": ("4.12", "dnf", "preinstalled", "assumed"),
         "oracle-linux-9": ("4.15", "dnf", "package", "assumed"),

@@ -1,6 +1,6 @@
-"""The programs that are shipped to the host: their decisions, and that a shell and a linter can read them.
+"""The programs that are shipped to the host: that a shell, a linter and the oldest host's Python can read them.
 
-Does not prove what they do to a kernel (the lab does).
+Does not prove what they do (tests/host does, and the lab).
 """
 
 from __future__ import annotations
@@ -8,54 +8,35 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from components.host_files import host_files, program
+from tests.pure.facts import host_facts
+
 ROOT = Path(__file__).resolve().parents[2]
-SHELL = ["host/boot", "commands/run", ".ci/run"]
+SHELL = ["host/boot", "host/vpn-status", "commands/run", ".ci/run"]
+KEEPER = sorted(path.name for path in (ROOT / "host" / "keeper").glob("*.py"))
+# What only the program that is about Parameter Store needs, and only when it runs.
+AWS = {("keys.py", "boto3"), ("keys.py", "botocore")}
 
 
-@pytest.fixture(scope="module")
-def tunnel_routes() -> ModuleType:
-    loader = SourceFileLoader("tunnel_routes", str(ROOT / "host" / "tunnel-routes"))
-    spec = spec_from_loader("tunnel_routes", loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    # Nothing but the program itself goes to the host: no byte code beside it.
-    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        loader.exec_module(module)
-    finally:
-        sys.dont_write_bytecode = before
-    return module
+def parsed(name: str) -> ast.Module:
+    """As Python 3.9 reads it: RHEL 9 and its kin, and Amazon Linux, have no other."""
+    return ast.parse((ROOT / "host" / "keeper" / name).read_text(encoding="utf-8"), name, feature_version=(3, 9))
 
 
-@pytest.mark.parametrize(
-    ("devices", "command"),
-    [
-        ([], "route del 172.16.0.0/16 metric 100"),
-        (["vti2"], "route replace 172.16.0.0/16 metric 100 nexthop dev vti2 weight 1"),
-        (
-            ["vti1", "vti2"],
-            "route replace 172.16.0.0/16 metric 100 nexthop dev vti1 weight 1 nexthop dev vti2 weight 1",
-        ),
-    ],
-)
-def test_the_route_over_the_tunnels_that_are_there(tunnel_routes: ModuleType, devices: list[str], command: str) -> None:
-    assert " ".join(tunnel_routes.route_command("172.16.0.0/16", devices)) == command
-
-
-def test_the_last_resort_is_worse_than_any_tunnel(tunnel_routes: ModuleType) -> None:
-    assert 100 < int(tunnel_routes.LAST_RESORT) < 2**32
-
-
-def test_a_device_that_is_not_there_is_not_up(tunnel_routes: ModuleType) -> None:
-    assert tunnel_routes.is_up("no-such-device") is False
-    assert tunnel_routes.is_up("lo") is True
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The first name of each module that is imported anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            assert node.module is not None
+            yield node.module.split(".")[0]
 
 
 @pytest.mark.parametrize("script", SHELL)
@@ -77,9 +58,100 @@ def test_shellcheck_has_nothing_to_say(script: str) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("program", ["tunnel-routes", "fetch-pre-shared-keys"])
-def test_a_program_needs_no_python_newer_than_the_oldest_host_has(program: str) -> None:
-    """RHEL 9 and its kin have Python 3.9."""
-    source = (ROOT / "host" / program).read_text(encoding="utf-8")
-    assert source.startswith("#!/usr/bin/python3\n")
-    assert ast.parse(source, feature_version=(3, 9))
+@pytest.mark.parametrize("name", KEEPER)
+class TestKeeper:
+    def test_it_has_no_syntax_that_the_oldest_host_does_not_know(self, name: str) -> None:
+        assert parsed(name).body
+
+    def test_it_evaluates_no_annotation(self, name: str) -> None:
+        """`int | None` is syntax for Python 3.9, and a TypeError when it runs."""
+        annotated = any(isinstance(node, ast.FunctionDef | ast.AnnAssign) for node in ast.walk(parsed(name)))
+        assert not annotated or "__future__" in imported(parsed(name))
+
+    def test_it_gives_no_argument_that_the_oldest_host_does_not_know(self, name: str) -> None:
+        """zip(strict=), dataclass(slots=, kw_only=) are of Python 3.10."""
+        given = {
+            (call.func.id, keyword.arg)
+            for call in ast.walk(parsed(name))
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+            for keyword in call.keywords
+        }
+        assert given & {("zip", "strict"), ("dataclass", "slots"), ("dataclass", "kw_only")} == set()
+
+    def test_it_needs_nothing_but_the_standard_library(self, name: str) -> None:
+        others = {(name, module) for module in imported(parsed(name))} - AWS
+        assert {module for _, module in others} <= {*sys.stdlib_module_names, "keeper"}
+
+    def test_at_the_top_not_even_those_two_are_imported(self, name: str) -> None:
+        top = [node for node in parsed(name).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        assert {(name, module) for node in top for module in imported(node)} & AWS == set()
+
+
+def test_the_program_for_keys_imports_both() -> None:
+    """So that what is let through above is really there."""
+    assert {("keys.py", module) for module in imported(parsed("keys.py"))} >= AWS
+
+
+FOLDER = "/usr/local/lib/aws-oci-libreswan/"
+
+
+def shipped() -> dict[str, str]:
+    """The keeper's files as the host has them, by name."""
+    place = f"{FOLDER}keeper/"
+    return {
+        file.path.removeprefix(place): file.content for file in host_files(host_facts()) if file.path.startswith(place)
+    }
+
+
+class WithoutStrings(ast.NodeTransformer):
+    """Takes away what is a string and nothing else: docstrings, and what stands below a constant."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:  # noqa: N802 as ast calls it
+        is_string = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_string else node
+
+
+def test_every_module_is_shipped_and_nothing_else() -> None:
+    assert sorted(shipped()) == KEEPER
+
+
+@pytest.mark.parametrize("name", KEEPER)
+def test_what_is_shipped_is_the_same_program(name: str) -> None:
+    assert ast.dump(ast.parse(shipped()[name], feature_version=(3, 9))) == ast.dump(
+        WithoutStrings().visit(parsed(name))
+    )
+
+
+@pytest.mark.parametrize("name", KEEPER)
+def test_what_is_shipped_has_no_comment_of_its_own_line(name: str) -> None:
+    assert [line for line in shipped()[name].splitlines() if line.lstrip().startswith(("#", '"""'))] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [
+        ('"""About it."""\n\nimport os\n', "import os\n"),
+        ('A = 1\n"""What it is,\nand why."""\nB = 2\n', "A = 1\nB = 2\n"),
+        ("# One\nA = 1  # stays\n    # two\n", "A = 1  # stays\n"),
+        ("A = 1\n\n\n\nB = 2\n", "A = 1\n\nB = 2\n"),
+        ('A = """it\nstays"""\n', 'A = """it\nstays"""\n'),
+    ],
+)
+def test_what_is_left_out(source: str, left: str) -> None:
+    assert program(source) == left
+
+
+def test_what_is_shipped_loads_on_a_host_without_boto3(tmp_path: Path) -> None:
+    """By an interpreter without this project's packages."""
+    for name, text in shipped().items():
+        (tmp_path / "keeper").mkdir(exist_ok=True)
+        (tmp_path / "keeper" / name).write_text(text)
+    modules = [f"keeper.{name.removesuffix('.py')}" for name in KEEPER if name != "__init__.py"]
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", "import sys; sys.path.insert(0, '.'); import " + ", ".join(modules)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

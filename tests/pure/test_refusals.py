@@ -41,6 +41,10 @@ CASES: list[Case] = [
     ({"proofTimeoutMinutes": 121}, "proofTimeoutMinutes: '121' is refused: Input should be less than or equal to 120"),
     ({"pathMtu": 1279}, "pathMtu: '1279' is refused: Input should be greater than or equal to 1280"),
     ({"pathMtu": 9002}, "pathMtu: '9002' is refused: Input should be less than or equal to 9001"),
+    (
+        {"upgradeWindow": "Sunday 3am"},
+        "upgradeWindow: 'Sunday 3am' is refused: a day of the week and a time, as in Sun 03:00",
+    ),
     ({"rootVolumeGib": 9}, "rootVolumeGib: '9' is refused: Input should be greater than or equal to 10"),
     ({"imageRevision": 0}, "imageRevision: '0' is refused: Input should be greater than or equal to 1"),
     (
@@ -302,7 +306,7 @@ def test_every_fault_is_found_at_once_and_told_once() -> None:
 
 
 def test_user_data_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No settings that pass the other rules come near the limit, so it is lowered here."""
+    """No settings that pass the other rules reach the limit, so it is lowered here."""
     size = user_data.worst_case_size(parse())
     monkeypatch.setattr(rules, "LIMIT", size - 1)
     assert message({}) == (

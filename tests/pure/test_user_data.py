@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components import user_data
+from components import rules, user_data
 from components.host_files import HostFacts, cloud_config, host_files
 from components.packet_size import LARGEST_PATH_MTU, SMALLEST_PATH_MTU
 from tests.pure.facts import every_dialect, host_facts
@@ -37,6 +37,7 @@ facts = st.builds(
         vpc_cidrs=tuple(vpc),
         vcn_cidrs=tuple(vcn),
         path_mtu=mtu,
+        upgrade_window="Sun 03:00",
     ),
     dialects,
     st.booleans(),
@@ -99,6 +100,42 @@ def test_the_worst_case_is_no_smaller_than_what_may_really_come(delivery: str) -
         assert user_data.size(cloud_config(host)) <= estimate
 
 
-def test_the_example_is_far_from_the_limit() -> None:
+def every_kind_of_networks() -> list[dict[str, object]]:
+    """As many as the rules let through and as unlike as they get; or given ones, of which no more is known."""
+    given_vpc = {
+        "vpcCidrs": None,
+        "vpcId": "vpc-0123456789abcdef0",
+        "hostSubnetCidr": None,
+        "hostSubnetId": "subnet-0123456789abcdef0",
+        "routeTableIds": ["rtb-0123456789abcdef0"],
+        "networkAclId": "acl-0123456789abcdef0",
+    }
+    given_vcn = {
+        "vcnCidrs": None,
+        "vcnId": "ocid1.vcn.oc1..example",
+        "vcnRouteTableIds": ["ocid1.routetable.oc1..example"],
+    }
+    many_vpc = {"vpcCidrs": ["10.0.0.0/16", *(f"192.168.{n * 23 % 256}.{n * 16 % 256}/28" for n in range(9))]}
+    many_vcn = {"vcnCidrs": [f"172.{16 + n * 3}.{n * 89 % 256}.{n * 48 % 256}/28" for n in range(5)]}
+    return [{**vpc, **vcn} for vpc in (given_vpc, many_vpc) for vcn in (given_vcn, many_vcn)]
+
+
+@pytest.mark.parametrize("networks", every_kind_of_networks(), ids=["given", "given VPC", "given VCN", "many"])
+@pytest.mark.parametrize("dialect", every_dialect(), ids=lambda d: f"{d[0]}-ikev{d[1]}-{d[2]}")
+def test_no_settings_reach_the_limit(
+    dialect: tuple[str, int, str], networks: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert user_data.LIMIT == 16 * 1024
-    assert user_data.worst_case_size(parse()) < user_data.LIMIT / 2
+    monkeypatch.setattr(rules, "LIMIT", 2**20)
+    os, version, kind = dialect
+    chosen = parse(
+        hostOs=os,
+        ikeVersion=version,
+        interfaceKind=kind,
+        tunnel1InsideCidr="169.254.138.204/30",
+        tunnel2InsideCidr="169.254.249.148/30",
+        pathMtu=8877,
+        upgradeWindow="Wed 17:49",
+        **networks,
+    )
+    assert user_data.worst_case_size(chosen) <= user_data.LIMIT

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from itertools import cycle
 
+from lab.clouds.aws.hypervisor import Hypervisor
+
 # RFC 5737, section 3: an address block that no network routes, so that a mistake reaches nobody.
 PUBLIC_BLOCK = IPv4Network("203.0.113.0/24")
 
@@ -22,8 +24,14 @@ class Behaviour:
 
     detach_seconds: float = 1.0
     """How long an instance shuts down, its interfaces still attached, after TerminateInstances."""
+    hypervisor: Hypervisor | None = None
+    """What runs the instances; None where nothing boots."""
+    role_seconds: float = 0.0
+    """How long a change of a role's rights is unknown to the regional endpoint."""
+    endpoint_away: bool = False
+    """True while the regional endpoint serves nobody."""
     console: dict[str, str] = field(default_factory=dict)
-    """Text of an instance's serial console, by instance id: what GetConsoleOutput serves."""
+    """Text of an instance's serial console, by instance id: what GetConsoleOutput serves where nothing boots."""
     withdrawn: set[tuple[str, str]] = field(default_factory=set)
     """(instance type, zone) pairs that are not offered, whatever moto's data says."""
     shutting_down: dict[str, float] = field(default_factory=dict)

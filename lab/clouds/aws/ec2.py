@@ -1,4 +1,4 @@
-"""EC2 as moto answers it, with the guards in front and the mends behind."""
+"""EC2 as moto answers it, with the guards in front, the mends behind, and machines that follow the instances."""
 
 from __future__ import annotations
 
@@ -9,22 +9,26 @@ from typing import Any, ClassVar
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
+from moto.ec2.models.instances import Instance, Reservation
 from moto.ec2.responses import EC2Response
 
 from lab.clouds.aws import mends
 from lab.clouds.aws.behaviour import Behaviour
 from lab.clouds.aws.guards import table
-from lab.clouds.aws.guards.launches import launch_interfaces
-from lab.clouds.aws.guards.refusal import Request
+from lab.clouds.aws.guards.launches import ENDED, launch_interfaces, offered_zones
+from lab.clouds.aws.guards.refusal import Refusal, Request
+from lab.clouds.aws.hypervisor import NoCapacityError
+from lab.clouds.aws.machines import Machines
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
 CONSOLE_BYTES = 65536
 
 
 class LabEc2(EC2Response):
-    """One request. `behaviour` is set on a subclass for each running stand-in."""
+    """One request. `behaviour` and `machines` are set on a subclass for each running stand-in."""
 
     behaviour: ClassVar[Behaviour]
+    machines: ClassVar[Machines]
 
     @property
     def backend(self) -> EC2Backend:
@@ -44,6 +48,12 @@ class LabEc2(EC2Response):
         mends.agree(self.backend)
         return answer
 
+    def serialized(self, action_result: ActionResult) -> Any:
+        status, headers, body = super().serialized(action_result)
+        result: Any = action_result.result
+        # moto's is 400 for every error of EC2.
+        return (result.status if isinstance(result, Refusal) else status), headers, body
+
     def run_instances(self) -> ActionResult:
         given = launch_interfaces(self.asked())
         self.params = mends.prepare_launch(self.asked())
@@ -52,13 +62,64 @@ class LabEc2(EC2Response):
         for instance in reservation.instances:
             mends.own_interfaces(instance, given)
         mends.agree(self.backend)
+        self._boot(reservation)
+        return result
+
+    def _boot(self, reservation: Reservation) -> None:
+        try:
+            for instance in reservation.instances:
+                self.machines.boot(self.backend, instance)
+        except NoCapacityError:
+            for instance in reservation.instances:
+                self.machines.terminate(instance.id)
+            mends.undo_launch(self.backend, reservation)
+            mends.agree(self.backend)
+            raise self._no_capacity(reservation.instances[0]) from None
+
+    def _no_capacity(self, instance: Instance) -> Refusal:
+        """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/troubleshooting-launch.html"""
+        wanted, zone = instance.instance_type, instance.availability_zone
+        others = [other for other in offered_zones(self.asked(), wanted) if other != zone]
+        return Refusal(
+            "InsufficientInstanceCapacity",
+            f"We currently do not have sufficient {wanted} capacity in the Availability Zone you requested ({zone}). "
+            f"Our system will be working on provisioning additional capacity. You can currently get {wanted} "
+            f"capacity by not specifying an Availability Zone in your request or choosing {', '.join(others)}.",
+            status=500,
+        )
+
+    def _in_state(self, state: str) -> list[str]:
+        """Those of the instances that the request names and that are in a state."""
+        named = self.params.get("InstanceIds") or []
+        return [one for one in named if self.backend.get_instance(one).state == state]
+
+    def stop_instances(self) -> ActionResult:
+        running = self._in_state("running")
+        result = super().stop_instances()
+        for instance_id in running:
+            self.machines.stop(instance_id)
+        return result
+
+    def start_instances(self) -> ActionResult:
+        stopped = self._in_state("stopped")
+        result = super().start_instances()
+        for instance_id in stopped:
+            self.machines.start(instance_id)
+        return result
+
+    def reboot_instances(self) -> ActionResult:
+        result = super().reboot_instances()
+        for instance_id in self.params["InstanceIds"]:
+            self.machines.reboot(instance_id)
         return result
 
     def terminate_instances(self) -> ActionResult:
-        before = {
-            instance_id: mends.shut_down(self.backend, self.behaviour, instance_id)
-            for instance_id in self.params["InstanceIds"]
-        }
+        before = {instance_id: mends.shut_down(self.backend, instance_id) for instance_id in self.params["InstanceIds"]}
+        for instance_id, state in before.items():
+            if state.name not in ENDED:
+                # The machine is dead before the clock runs by which its interface comes free.
+                self.machines.terminate(instance_id)
+                self.behaviour.terminate_later(instance_id)
         return ActionResult(
             {
                 "TerminatingInstances": [
@@ -77,9 +138,13 @@ class LabEc2(EC2Response):
         mends.follow_instance(self.backend.get_instance(self.params["InstanceId"]))
         return result
 
+    def modify_instance_metadata_options(self) -> ActionResult:
+        self.params = mends.metadata_options(self.backend, self.params)
+        return super().modify_instance_metadata_options()
+
     def get_console_output(self) -> ActionResult:
         instance = self.backend.get_instance(self.params["InstanceId"])
-        text = self.behaviour.console.get(instance.id, "").encode()[-CONSOLE_BYTES:]
+        text = self.machines.console(instance.id).encode()[-CONSOLE_BYTES:]
         return ActionResult(
             {
                 "InstanceId": instance.id,

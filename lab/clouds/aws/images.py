@@ -87,6 +87,9 @@ PUBLISHERS: dict[str, Publisher] = {
 class PublishedImage(Ami):
     """An image that also answers the filters that moto's does not know, with a disk as makers ship it."""
 
+    os: str
+    """Key of PUBLISHERS."""
+
     def get_filter_value(self, filter_name: str, method_name: str | None = None) -> Any:
         known = {
             "root-device-type": self.root_device_type,
@@ -145,10 +148,18 @@ def publish(region: str, os: str, architecture: Architecture) -> str:
         root_device_name=publisher.root_device,
         region_name=f"{region}a",
     )
+    image.os = os
     backend.amis[image.id] = image
     if publisher.parameter is not None:
         _point(region, publisher.parameter.format(word=word), image.id, day)
     return image_id
+
+
+def published_os(image: Ami) -> str:
+    """Key of PUBLISHERS; ValueError for an image that none of them published."""
+    if not isinstance(image, PublishedImage):
+        raise ValueError(f"{image.id} is not an image of an operating system that the lab publishes")
+    return image.os
 
 
 def withdraw(region: str, image_id: str) -> None:

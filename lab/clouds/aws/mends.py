@@ -11,12 +11,12 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.instances import Instance, InstanceState
+from moto.ec2.models.instances import Instance, InstanceState, Reservation
 from moto.ec2.models.route_tables import Route
 
 from lab.clouds.aws.behaviour import Behaviour
 from lab.clouds.aws.guards.addresses import is_reserved, used_addresses
-from lab.clouds.aws.guards.launches import launch_interfaces, launch_zone
+from lab.clouds.aws.guards.launches import ENDED, launch_interfaces, launch_zone
 from lab.clouds.aws.guards.refusal import Refusal, Request
 
 # The rule that every network ACL ends with and that nobody can take away.
@@ -113,6 +113,19 @@ def own_interfaces(instance: Instance, given: list[dict[str, Any]]) -> None:
             interface.delete_on_termination = spec.get("DeleteOnTermination", True)
 
 
+def metadata_options(backend: EC2Backend, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of ModifyInstanceMetadataOptions with what is kept; moto's forgets what is not given."""
+    kept = backend.get_instance(params["InstanceId"]).metadata_options
+    return {
+        "HttpTokens": kept.http_tokens,
+        "HttpPutResponseHopLimit": kept.http_put_response_hop_limit,
+        "HttpEndpoint": kept.http_endpoint,
+        "HttpProtocolIpv6": kept.http_protocol_ipv6,
+        "InstanceMetadataTags": kept.instance_metadata_tags,
+        **params,
+    }
+
+
 def follow_instance(instance: Instance) -> None:
     """The first interface takes over what was set on the instance itself."""
     if not instance.nics:
@@ -137,25 +150,38 @@ def agree(backend: EC2Backend) -> None:
             interface.public_ip = mapped.get(interface.id)
 
 
-def shut_down(backend: EC2Backend, behaviour: Behaviour, instance_id: str) -> InstanceState:
+def shut_down(backend: EC2Backend, instance_id: str) -> InstanceState:
     """Begin to terminate an instance; says what its state was. A second call changes nothing."""
     instance = backend.get_instance(instance_id)
     before = InstanceState(instance.state, instance.state_code)
-    if instance.state not in ("shutting-down", "terminated"):
+    if instance.state not in ENDED:
         instance._state = InstanceState("shutting-down", 32)
-        behaviour.terminate_later(instance_id)
     return before
 
 
 def settle(backend: EC2Backend, behaviour: Behaviour) -> None:
     """Finish what takes time: instances whose shutdown is over let go of their interfaces."""
     own = {instance.id: instance for instance in backend.all_instances()}
-    for instance_id in behaviour.due(own):
-        instance = own[instance_id]
-        instance.terminate()
-        for interface in list(instance.nics.values()):
-            instance.detach_eni(interface)
-        instance.__class__ = _TERMINATED
+    over = behaviour.due(own)
+    for instance_id in over:
+        _end(own[instance_id])
+    if over:
+        agree(backend)
+
+
+def undo_launch(backend: EC2Backend, reservation: Reservation) -> None:
+    """As if the launch had never been: no instance, and its interfaces free or gone."""
+    for instance in reservation.instances:
+        _end(instance)
+        backend.tags.pop(instance.id, None)
+    del backend.reservations[reservation.id]
+
+
+def _end(instance: Instance) -> None:
+    instance.terminate()
+    for interface in list(instance.nics.values()):
+        instance.detach_eni(interface)
+    instance.__class__ = _TERMINATED
 
 
 def close_acl(backend: EC2Backend, acl_id: str) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import boto3
 from flask import Flask
 from moto.core.base_backend import BackendDict
-from moto.core.config import default_user_config
 from moto.core.model_instances import reset_model_data
 from moto.core.utils import convert_to_flask_response
 from moto.ec2.models import ec2_backends
@@ -29,7 +28,12 @@ from werkzeug.serving import make_server
 from lab.clouds.aws import images, mends, view
 from lab.clouds.aws.behaviour import Behaviour
 from lab.clouds.aws.ec2 import LabEc2
+from lab.clouds.aws.endpoint import EndpointServer, RegionalEndpoint
+from lab.clouds.aws.hypervisor import Hypervisor
+from lab.clouds.aws.machines import Machines
 from lab.clouds.aws.record import Recorder, call_of
+from lab.clouds.aws.rights import KnownRights
+from lab.clouds.aws.sessions import Sessions
 
 StartResponse = Callable[..., Any]
 
@@ -44,8 +48,10 @@ class _QuietHandler(MotoRequestHandler):
 class _Application:
     """moto behind one lock: what a guard has seen is still so when moto acts."""
 
-    def __init__(self, behaviour: Behaviour, recorder: Recorder, lock: RLock) -> None:
-        handler: Any = type("RunningEc2", (LabEc2,), {"behaviour": behaviour})
+    def __init__(
+        self, behaviour: Behaviour, machines: Machines, rights: KnownRights, recorder: Recorder, lock: RLock
+    ) -> None:
+        handler: Any = type("RunningEc2", (LabEc2,), {"behaviour": behaviour, "machines": machines})
 
         def create_app(service: Any) -> Flask:
             app = create_backend_app(service)
@@ -55,6 +61,7 @@ class _Application:
             return app
 
         self._moto = DomainDispatcherApplication(create_app)
+        self._rights = rights
         self._recorder = recorder
         self._lock = lock
         self._seeded: set[str] = set()
@@ -76,18 +83,26 @@ class _Application:
                 self._recorder.write(call, int(status.split()[0]))
                 return start_response(status, *rest)
 
-            return list(self._moto(environ, start_and_record))
+            answer = list(self._moto(environ, start_and_record))
+            if call.service == "iam":
+                self._rights.observe()
+            return answer
 
 
 class AwsCloud:
     """A running stand-in. Made by `start_aws`."""
 
-    def __init__(self, port: int, record: Path | None) -> None:
-        self.behaviour = Behaviour()
+    def __init__(self, port: int, record: Path | None, hypervisor: Hypervisor | None) -> None:
+        self.behaviour = Behaviour(hypervisor=hypervisor)
         self._lock = RLock()
+        self._sessions = Sessions()
+        self._rights = KnownRights(self.behaviour)
+        self._recorder = Recorder(record)
+        self._machines = Machines(self.behaviour, self._sessions, self._lock)
+        self._endpoint: EndpointServer | None = None
         # Making a client takes a tenth of a second, and one serves any number of threads.
         self._clients: dict[tuple[str, str], Any] = {}
-        self._application = _Application(self.behaviour, Recorder(record), self._lock)
+        self._application = _Application(self.behaviour, self._machines, self._rights, self._recorder, self._lock)
         # Bound here, because werkzeug ends the whole process when the port is taken.
         with socket.create_server(("127.0.0.1", port)) as listening:
             self._server = make_server(
@@ -103,15 +118,47 @@ class AwsCloud:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the server; its state stays in the process until the next start."""
+        """End every machine and the servers; moto's state stays in the process until the next start."""
+        with self._lock:
+            self._machines.terminate_all()
+        self.stop_endpoint()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
         _running.remove(self.endpoint)
 
+    def start_endpoint(self, certificate: Path, key: Path) -> int:
+        """Serve instances' calls of AWS' regional services over TLS: the port on 127.0.0.1. One at a time."""
+        assert self._endpoint is None, "the regional endpoint is running"
+        application = RegionalEndpoint(
+            self._application,
+            behaviour=self.behaviour,
+            sessions=self._sessions,
+            rights=self._rights,
+            recorder=self._recorder,
+            lock=self._lock,
+        )
+        self._endpoint = EndpointServer(application, certificate, key)
+        return self._endpoint.port
+
+    def stop_endpoint(self) -> None:
+        """End what `start_endpoint` started; nothing where it was not."""
+        if self._endpoint is not None:
+            self._endpoint.stop()
+            self._endpoint = None
+
+    def hop_limit(self, instance_id: str) -> int:
+        """How many hops the metadata service's answer to a token's PUT may go. KeyError for an unknown instance."""
+        with self._lock:
+            for backend in ec2_backends[images.ACCOUNT].values():
+                for instance in backend.all_instances():
+                    if instance.id == instance_id:
+                        return int(instance.metadata_options.http_put_response_hop_limit)
+        raise KeyError(f"{instance_id} is in no region")
+
     @property
     def console(self) -> dict[str, str]:
-        """Text of an instance's serial console, by instance id: what GetConsoleOutput serves."""
+        """Text of an instance's serial console, by instance id: what GetConsoleOutput serves where nothing boots."""
         return self.behaviour.console
 
     @property
@@ -162,21 +209,19 @@ class AwsCloud:
             return view.describe_network(vpc_id)
 
 
-def start_aws(port: int = 0, record: Path | None = None) -> AwsCloud:
-    """Start the stand-in with an empty account. Port 0 takes a free one.
+def start_aws(port: int = 0, record: Path | None = None, hypervisor: Hypervisor | None = None) -> AwsCloud:
+    """Start the stand-in with an empty account, without Amazon's own policies. Port 0 takes a free one.
 
-    `record` names a JSON lines file that gets a line an API call. RuntimeError while another one runs in this
-    process; OSError where the port is taken.
+    `record` names a JSON lines file that gets a line an API call. `hypervisor` boots the instances; without one they
+    are only described. RuntimeError while another stand-in runs in this process; OSError where the port is taken.
     """
     if _running:
         raise RuntimeError(
             f"the AWS stand-in at {_running[0]} is still running: moto keeps its state in the process, "
             "so stop it before starting another"
         )
-    # AmazonSSMManagedInstanceCore and its like are there in every account; moto leaves them out unless asked.
-    default_user_config["iam"]["load_aws_managed_policies"] = True
     BackendDict.reset()
     reset_model_data()
-    cloud = AwsCloud(port, record)
+    cloud = AwsCloud(port, record, hypervisor)
     _running.append(cloud.endpoint)
     return cloud

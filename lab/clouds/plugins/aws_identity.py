@@ -39,9 +39,13 @@ def _create_role(call: Call, inputs: Values) -> tuple[str, Values]:
 
 
 def _read_role(call: Call, identifier: str, state: Values) -> Values | None:
-    found = unless(_GONE, lambda: client(call, "iam").get_role(RoleName=identifier))
+    iam = client(call, "iam")
+    found = unless(_GONE, lambda: iam.get_role(RoleName=identifier))
     if found is None:
         return None
+    # The real provider also reads, whoever put them there, a role's own policies and the attached ones.
+    unless(_GONE, lambda: iam.list_role_policies(RoleName=identifier))
+    unless(_GONE, lambda: iam.list_attached_role_policies(RoleName=identifier))
     role = found["Role"]
     return {
         "arn": role["Arn"],
@@ -110,24 +114,6 @@ def _read_role_policy(call: Call, identifier: str, state: Values) -> Values | No
 def _delete_role_policy(call: Call, identifier: str, _state: Values) -> None:
     role, _, name = identifier.partition(":")
     unless(_GONE, lambda: client(call, "iam").delete_role_policy(RoleName=role, PolicyName=name))
-
-
-def _attach_policy(call: Call, inputs: Values) -> tuple[str, Values]:
-    client(call, "iam").attach_role_policy(RoleName=inputs["role"], PolicyArn=inputs["policyArn"])
-    return f"{inputs['role']}/{inputs['policyArn']}", {}
-
-
-def _read_attachment(call: Call, _identifier: str, state: Values) -> Values | None:
-    found = unless(_GONE, lambda: client(call, "iam").list_attached_role_policies(RoleName=state["role"]))
-    arns = [policy["PolicyArn"] for policy in found["AttachedPolicies"]] if found else []
-    return {} if state["policyArn"] in arns else None
-
-
-def _detach_policy(call: Call, _identifier: str, state: Values) -> None:
-    unless(
-        _GONE,
-        lambda: client(call, "iam").detach_role_policy(RoleName=state["role"], PolicyArn=state["policyArn"]),
-    )
 
 
 def _create_profile(call: Call, inputs: Values) -> tuple[str, Values]:
@@ -277,13 +263,6 @@ RESOURCES = {
         read=_read_role_policy,
         update=_update_role_policy,
         delete=_delete_role_policy,
-    ),
-    "aws:iam/rolePolicyAttachment:RolePolicyAttachment": Resource(
-        inputs=frozenset({"policyArn", "role"}),
-        required=frozenset({"policyArn", "role"}),
-        create=_attach_policy,
-        read=_read_attachment,
-        delete=_detach_policy,
     ),
     "aws:iam/instanceProfile:InstanceProfile": Resource(
         inputs=frozenset({"name", "path", "role", "tags"}),

@@ -13,13 +13,6 @@ from lab.clouds.plugins.table import Call, Lookup, ProviderError
 from lab.clouds.plugins.values import Values
 
 
-def _get_partition(call: Call, _arguments: Values) -> Values:
-    name = partition(region(call))
-    suffix = _dns_suffix(name)
-    reverse = ".".join(reversed(suffix.split(".")))
-    return {"id": name, "partition": name, "dnsSuffix": suffix, "reverseDnsPrefix": reverse}
-
-
 def _dns_suffix(name: str) -> str:
     partitions = create_loader().load_data("partitions")["partitions"]
     found: str = next(one["outputs"]["dnsSuffix"] for one in partitions if one["id"] == name)
@@ -189,7 +182,6 @@ def _get_instance_profile(call: Call, arguments: Values) -> Values:
 
 FUNCTIONS: dict[str, Lookup] = {
     "aws:index/getCallerIdentity:getCallerIdentity": _get_caller_identity,
-    "aws:index/getPartition:getPartition": _get_partition,
     "aws:index/getRegion:getRegion": _get_region,
     "aws:ec2/getAmi:getAmi": _get_ami,
     "aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings": _get_instance_type_offerings,

@@ -74,8 +74,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     # The provider itself
 
     def Handshake(self, request: Any, context: Any) -> Any:
+        session = self._sessions.begin(context.peer())
         if request.engine_address:
-            self._session(context).attach(request.engine_address)
+            session.attach(request.engine_address)
         return pb.ProviderHandshakeResponse(accept_secrets=True)
 
     def Attach(self, request: Any, context: Any) -> Any:

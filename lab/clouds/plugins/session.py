@@ -39,12 +39,20 @@ class Session:
 class Sessions:
     """Sessions by connection: an attached plugin is one process, yet serves every provider instance.
 
-    The engine opens one connection an instance, and no call but the first ones says which instance it means.
+    The engine opens one connection an instance, and no call but the first ones says which instance it means. A port
+    is used again by a later engine, so the first call of a connection begins anew: what another engine has configured
+    or cancelled there is not its own.
     """
 
     def __init__(self) -> None:
         self._by_peer: dict[str, Session] = {}
         self._lock = threading.Lock()
+
+    def begin(self, peer: str) -> Session:
+        """A new session of a gRPC peer."""
+        with self._lock:
+            self._by_peer[peer] = Session()
+            return self._by_peer[peer]
 
     def of(self, peer: str) -> Session:
         """The session of a gRPC peer."""

@@ -45,8 +45,8 @@ def test_parallel_callers_get_different_addresses(stack: Any) -> None:
 def test_leftovers_names_every_kind(cloud: AwsCloud, stack: Any) -> None:
     iam, ssm = cloud.client("iam", "eu-central-1"), cloud.client("ssm", "eu-central-1")
     iam.create_role(RoleName="host", AssumeRolePolicyDocument=TRUST)
-    iam.attach_role_policy(RoleName="host", PolicyArn="arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore")
-    iam.create_policy(PolicyName="own", PolicyDocument=policy(Action="ssm:GetParameter", Resource="*"))
+    own_policy = iam.create_policy(PolicyName="own", PolicyDocument=policy(Action="ssm:GetParameter", Resource="*"))
+    iam.attach_role_policy(RoleName="host", PolicyArn=own_policy["Policy"]["Arn"])
     iam.create_instance_profile(InstanceProfileName="host")
     ssm.put_parameter(Name="/vpn/psk", Value="x", Type="SecureString")
     left = cloud.leftovers("eu-central-1")

@@ -16,7 +16,6 @@ from tests.clouds.plugins.amazon import (
     ACL,
     ACL_ASSOCIATION,
     ACL_RULE,
-    ATTACHMENT,
     CIDR,
     EGRESS,
     EIP,
@@ -122,7 +121,7 @@ UPDATES = [
             "assumeRolePolicy": TRUST.replace("ec2.", "ssm."),
             "name": "r",
             "maxSessionDuration": 7200,
-            "permissionsBoundary": "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
+            "permissionsBoundary": "arn:aws:iam::123456789012:policy/edge",
             "tags": {"c": "d"},
         },
     ),
@@ -167,7 +166,6 @@ UPDATES = [
             "allowReassociation": True,
         },
     ),
-    case(ATTACHMENT, lambda n: {"role": role(n), "policyArn": "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"}),
     case(
         INSTANCE,
         lambda n: n.instance(

@@ -379,3 +379,14 @@ def test_a_delay_ends_with_its_engine_and_nothing_is_made(engine: Any, backend: 
     channel.close()
     time.sleep(0.6)
     assert backend.calls == []
+
+
+def test_a_port_that_is_used_again_is_a_later_engines(engine: Any, tmp_path: Path) -> None:
+    """Ports come round: what an earlier engine has cancelled there must not reach a later one."""
+    engine.stub.Cancel(Empty())
+    engine.stub.Handshake(pb.ProviderHandshakeRequest())
+    order = [{"type": TOKEN, "operation": "create", "delay": 0.5}]
+    (tmp_path / "faults.json").write_text(json.dumps(order), encoding="utf-8")
+    began = time.monotonic()
+    engine.create(TOKEN, {"size": 1})
+    assert time.monotonic() - began >= 0.5, "the delay was cut short by what the other one had cancelled"

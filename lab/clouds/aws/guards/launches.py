@@ -9,11 +9,16 @@ from typing import Any
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.iam.models import iam_backends
 
+from lab.clouds.aws import images
 from lab.clouds.aws.guards.addresses import private_address_unusable
 from lab.clouds.aws.guards.refusal import Guard, Refusal, Request
 
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
 USER_DATA_BYTES = 16384
+
+# From these states an instance comes back to no other.
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html
+ENDED = ("shutting-down", "terminated")
 
 
 def launch_interfaces(request: Request) -> list[dict[str, Any]]:
@@ -55,6 +60,15 @@ def described_image_unknown(request: Request) -> None:
     for image_id in request.params.get("ImageIds") or []:
         if image_id.startswith("ami-") and image_id not in request.backend.amis:
             raise Refusal("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+
+
+def image_without_machine(request: Request) -> None:
+    image = request.backend.amis[request.text("ImageId")]
+    if request.behaviour.hypervisor is not None:
+        try:
+            images.published_os(image)
+        except ValueError as unknown:
+            raise Refusal("Unsupported", f"The lab has no machine for this image: {unknown}") from None
 
 
 def instance_type_unusable(request: Request) -> None:
@@ -145,10 +159,23 @@ def termination_protected(request: Request) -> None:
             )
 
 
+def _not_from(states: tuple[str, ...], done: str) -> Guard:
+    def wrong_state(request: Request) -> None:
+        for instance_id in request.params.get("InstanceIds") or []:
+            if request.backend.get_instance(instance_id).state in states:
+                raise Refusal(
+                    "IncorrectInstanceState",
+                    f"The instance '{instance_id}' is not in a state from which it can be {done}.",
+                )
+
+    return wrong_state
+
+
 GUARDS: dict[str, tuple[Guard, ...]] = {
     "DescribeImages": (described_image_unknown,),
     "RunInstances": (
         image_unknown,
+        image_without_machine,
         interface_and_instance_level,
         launch_groups_unknown,
         interface_in_use,
@@ -158,5 +185,8 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
         user_data_too_long,
     ),
     "ModifyInstanceAttribute": (user_data_too_long,),
+    "StartInstances": (_not_from(ENDED, "started"),),
+    "StopInstances": (_not_from(ENDED, "stopped"),),
+    "RebootInstances": (_not_from((*ENDED, "stopped"), "rebooted"),),
     "TerminateInstances": (termination_protected,),
 }

@@ -18,10 +18,11 @@ from lab.clouds.aws.behaviour import Behaviour
 
 
 class Refusal(ServiceException):
-    """An error of the EC2 API: (code, message)."""
+    """An error of the EC2 API: (code, message). Those that say it is not the caller's fault have status 500."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(code, message)
+        self.status = status
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,134 @@
+"""How long traffic stands still when something happens: streams run, it happens, is undone, and all is well again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lab.fabric import faults
+from lab.fabric.fabric import Fabric
+from lab.fabric.streams import DIRECTIONS, Direction, Streams, Traffic
+from lab.machine.guest import Guest, GuestError
+
+SETTLED_SECONDS = 90.0
+"""Longer than all takes to be well again after anything that is done here."""
+
+LEARNING_SECONDS = 7.0
+"""Until the keeper knows that every probe is answered, and so takes the third missed one for no chance."""
+
+Step = Callable[[Fabric, int], None]
+
+FAULTS: dict[str, tuple[Step, Step]] = {
+    "dies": (faults.kill_headend, faults.return_headend),
+    "path to it": (partial(faults.cut_path, ways={"to"}), partial(faults.mend_path, ways={"to"})),
+    "path from it": (partial(faults.cut_path, ways={"from"}), partial(faults.mend_path, ways={"from"})),
+    "path both ways": (faults.cut_path, faults.mend_path),
+}
+"""What can happen to one headend, and how it is undone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """One time that something happened, by the fabric's clock."""
+
+    began: float
+    """Just before it was done."""
+    well: float
+    """When both tunnels carried again."""
+
+    def outage(self, traffic: Traffic, direction: Direction) -> float:
+        """Seconds, of the worst flow, from the event until all was well."""
+        return traffic.outage(direction, self.began, self.well)
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Makes things happen to one lab, and measures."""
+
+    fabric: Fabric
+
+    @property
+    def guest(self) -> Guest:
+        machine = self.fabric.hosts.machine
+        if machine is None:
+            raise GuestError("no instance is running")
+        return machine.guest
+
+    def host(self, script: str, seconds: float = 60.0) -> str:
+        return self.guest.script(script, seconds)
+
+    def status(self) -> dict[str, Any]:
+        """What the keeper says now; nothing while it says nothing."""
+        said = self.host("cat /run/aws-oci-libreswan/status.json 2>/dev/null || echo '{}'")
+        found: dict[str, Any] = json.loads(said)
+        return found
+
+    def carries(self, *conns: str) -> bool:
+        """Whether the keeper has routes over these tunnels, and they are well."""
+        try:
+            tunnels = self.status().get("tunnels", {})
+        except (GuestError, ValueError, OSError):
+            return False
+        return all(tunnels.get(conn, {}).get("inUse") and tunnels[conn]["worth"] >= 3 for conn in conns)
+
+    def wait(self, *conns: str, seconds: float = SETTLED_SECONDS) -> None:
+        """Until these tunnels carry; both, if none is named. Raises TimeoutError with what the host says."""
+        names = conns or ("tunnel-1", "tunnel-2")
+        deadline = time.monotonic() + seconds
+        while not self.carries(*names):
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"{', '.join(names)}: not in use after {seconds:.0f} s:\n"
+                    + self.host("vpn-status || true; journalctl -u tunnel-keeper -n 20 --no-pager")
+                )
+            time.sleep(0.5)
+
+    def forget(self) -> None:
+        """The keeper begins anew: earlier faults no longer make it careful, and it has seen every probe answered."""
+        self.host("systemctl restart tunnel-keeper.service")
+        self.wait()
+        time.sleep(LEARNING_SECONDS)
+
+    def round(self, do: Callable[[], object], undo: Callable[[], object], hold: float, streams: Streams) -> Round:
+        """It is done, lasts for `hold` seconds, is undone, and all is well again."""
+        began = streams.now()
+        do()
+        time.sleep(hold)
+        undo()
+        self.wait()
+        return Round(began=began, well=streams.now())
+
+    def both_away(self, seconds: float) -> dict[Direction, float]:
+        """Both headends are dead for so long: seconds until traffic passes again, from when the first is back."""
+        streams = Streams.start(self.fabric, seconds=seconds + 300.0)
+        try:
+            for number in (1, 2):
+                faults.kill_headend(self.fabric, number)
+            time.sleep(seconds)
+            faults.return_headend(self.fabric, 1)
+            back = streams.now()
+            faults.return_headend(self.fabric, 2)
+            time.sleep(20.0)
+            until = streams.now()
+        finally:
+            for number in (1, 2):
+                faults.return_headend(self.fabric, number)
+            traffic = streams.stop()
+        return {way: round(traffic.outage(way, back, until), 1) for way in DIRECTIONS}
+
+    @contextmanager
+    def without_keeper(self) -> Iterator[None]:
+        """The guide's host: the same two conns, and one static route over both devices."""
+        self.host(
+            "systemctl stop tunnel-keeper; ip route flush proto 77; "
+            "ip route add 172.16.0.0/16 nexthop dev vti1 nexthop dev vti2"
+        )
+        try:
+            yield
+        finally:
+            self.host("ip route flush root 172.16.0.0/16; systemctl start tunnel-keeper")

@@ -1,0 +1,51 @@
+"""What the tests of a running lab share: the fabric, the probes, and waiting for a host to come so far."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from lab.fabric.fabric import Fabric
+from lab.fabric.measured import Prober
+from lab.fabric.probes import PROBES, Probe
+from lab.lab import Lab
+
+# A host that boots on two cores with other machines beside it.
+BOOT_SECONDS = 420.0
+
+
+def fabric(lab: Lab) -> Fabric:
+    assert lab.clouds.packets is not None, "the lab has machines"
+    return lab.clouds.packets.fabric
+
+
+def measured(lab: Lab, expected: dict[Probe, bool]) -> dict[Probe, bool]:
+    """What the fabric answers to these probes."""
+    prober = Prober(fabric(lab))
+    return {probe: prober.passes(probe, passes) for probe, passes in expected.items()}
+
+
+def all_pass(*probes: Probe) -> dict[Probe, bool]:
+    return {probe: True for probe in probes or PROBES}
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    """Raises TimeoutError that says what has not come."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} has not come in {seconds:.0f} s")
+        time.sleep(0.5)
+
+
+def wait_for_console(lab: Lab, pattern: str, seconds: float = BOOT_SECONDS) -> str:
+    """The line of the instance's console that matches. TimeoutError with the end of the console if none comes."""
+    hosts = fabric(lab).hosts
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        text = hosts.machine.console if hosts.machine else ""
+        if found := re.search(pattern, text):
+            return found[0]
+        time.sleep(1.0)
+    raise TimeoutError(f"no {pattern!r} on the console after {seconds:.0f} s:\n" + text[-3000:])

@@ -1,0 +1,84 @@
+"""A day of re-keys within two minutes, by the host as its lifetimes make it do, of both tunnels at once.
+
+To OCI no packet is lost, whichever daemon the headend is, and no route moves. On the way back it is the headend's
+business: strongSwan uses the new SA once the host has shown that it has it (RFC 7296, 2.8); Libreswan uses it before
+its answer has arrived, so that what it sends in that moment is lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from lab.fabric.outages import Observer
+from lab.fabric.streams import DIRECTIONS, Streams
+
+CHILD_SAS, IKE_SAS = 12, 2
+"""Of each tunnel for each way back. In all it is a day's at Oracle's lifetimes of one and eight hours, and more."""
+
+FLOWS, PACKETS_A_SECOND = 4, 4 * 20
+
+FEW = 2
+"""Of some thousands. What loses a packet by its nature does so at each of the re-keys."""
+
+MOMENT_SECONDS = 0.25
+"""What a re-key may cost on the way back from Libreswan: a round trip, and an emulated processor's arithmetic."""
+
+# Waits for each new SA, which is the newest by Libreswan's numbers, before it asks for the next. Child SAs as
+# Libreswan 5 calls it, or 4; one that is not there yet has an add_time of 0.
+REKEY = """\
+newest() { ipsec whack "$2" | sed -nE "s/^(006 )?#([0-9]+): \\"$1\\".*$3.*/\\2/p" | sort -n | tail -n 1; }
+rekey() {
+    before=$(newest "$1" "$2" "$3")
+    shift 3
+    for command in "$@"; do
+        ipsec whack "$command" --name "$conn" >/dev/null 2>&1 && break
+    done
+}
+renew() {
+    conn=$1 count=$2 listing=$3 state=$4
+    shift 4
+    for number in $(seq "$count"); do
+        rekey "$conn" "$listing" "$state" "$@"
+        for attempt in $(seq 50); do
+            test "$(newest "$conn" "$listing" "$state")" != "$before" && continue 2
+            sleep 0.2
+        done
+        echo "$conn: re-key $number did not come"
+    done
+}
+for conn in tunnel-1 tunnel-2; do
+    (
+        renew $conn CHILD_SAS --trafficstatus 'add_time=[1-9]' --rekey-child --rekey-ipsec
+        renew $conn IKE_SAS --showstates 'established IKE SA' --rekey-ike
+    ) &
+done
+wait
+"""
+
+
+@pytest.mark.parametrize("back", [1, 2], ids=["back from strongSwan", "back from Libreswan"])
+def test_a_day_of_rekeys(observer: Observer, back: int, note: Callable[[str], None]) -> None:
+    observer.fabric.return_through(back)
+    withdrawn = "journalctl -u tunnel-keeper -o cat --no-pager -g 'withdrawn' | wc -l"
+    before = observer.host(withdrawn)
+    streams = Streams.start(observer.fabric, flows=FLOWS)
+    try:
+        began = streams.now()
+        script = REKEY.replace("CHILD_SAS", str(CHILD_SAS)).replace("IKE_SAS", str(IKE_SAS))
+        said = observer.host(script, 300.0)
+        until = streams.now()
+        time.sleep(1.0)
+    finally:
+        traffic = streams.stop()
+    assert said == ""
+    lost = {way: traffic.lost(way) for way in DIRECTIONS}
+    which = f"{CHILD_SAS} child SAs and {IKE_SAS} IKE SAs of each tunnel"
+    note(f"{which}, the way back through tunnel {back}: {until - began:.0f} s, lost {lost}")
+    assert lost["client->vcn"] <= FEW
+    assert lost["vcn->client"] <= (FEW if back == 1 else CHILD_SAS * MOMENT_SECONDS * PACKETS_A_SECOND)
+    # Flow by flow too: no re-key was an outage.
+    assert max(traffic.outage(way, began, until) for way in DIRECTIONS) < 1.0
+    assert observer.host(withdrawn) == before
