@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from lab.fabric import nft, routing
+from lab.fabric import addresses, nft, routing
 from lab.fabric.declared import Attachment, Declared, RuleSet, Subnet, Tunnel, Vcn
 from lab.fabric.places import ADDRESS, Place, headend, via
 from lab.fabric.returning import Choice
@@ -21,16 +21,11 @@ def headend_script(tunnel: Tunnel) -> str:
         return ""
     own = [f"{ADDRESS[headend(tunnel.number)]}/32", f"{tunnel.headend}/32"]
     lines = [
-        # Never without them for a moment: a daemon that starts listens at the addresses that are there.
-        *(f"ip address replace {address} dev lo" for address in own),
-        "ip -o -4 address show dev lo scope global | while read -r _ _ _ address _; do",
-        f'    case " {" ".join(own)} " in *" $address "*) ;; *) ip address del "$address" dev lo ;; esac',
-        "done",
+        # A daemon that starts listens at the addresses that are there.
+        *addresses.only("lo", *own),
         f"ip route replace default {via('internet')} src {tunnel.headend}",
-        "ip address flush dev ipsec",
+        *addresses.only("ipsec", *([] if tunnel.oracle_inside is None else [str(tunnel.oracle_inside)])),
     ]
-    if tunnel.oracle_inside is not None:
-        lines.append(f"ip address add {tunnel.oracle_inside} dev ipsec")
     static = [f"{route} dev ipsec scope link" for route in tunnel.static_routes]
     # Locally made packets too, such as "fragmentation needed" for a sender in the VPC.
     lines += [f"ip route replace {route}" for route in static]
@@ -71,14 +66,13 @@ def vcn_script(declared: Declared) -> str:
     """What the place `vcn` runs to be as declared: the VCN's routes and filters. Repeatable."""
     vcn, host = declared.vcn, declared.vcn_host
     tables: dict[str, list[str]] = {}
-    lines = ["ip address flush dev vcn-host"]
+    router: list[str] = []
     if vcn and host:
         subnet, address = host
-        lines.append(f"ip address add {_router(subnet)} dev vcn-host")
+        router = [_router(subnet)]
         home = [*(routing.nowhere(cidr) for cidr in vcn.cidrs), routing.direct(address, "vcn-host")]
         tables = {"vcn-host": [*home, *_vcn_routes(declared, vcn, subnet)], "drg": home}
-    lines += [routing.policy(tables), nft.load(rules(declared))]
-    return "\n".join(lines)
+    return "\n".join([*addresses.only("vcn-host", *router), routing.policy(tables), nft.load(rules(declared))])
 
 
 def _router(subnet: Subnet) -> str:
@@ -128,9 +122,11 @@ def client_script(declared: Declared) -> str:
 
 
 def _end(router: Place, mtu: int, at: tuple[Subnet, object] | None) -> str:
-    lines = [f"ip address flush dev {router}", f"ip link set {router} mtu {mtu}"]
-    if at is not None:
+    lines = [f"ip link set {router} mtu {mtu}"]
+    if at is None:
+        lines += addresses.only(router)
+    else:
         subnet, address = at
-        lines.append(f"ip address add {address}/{subnet.cidr.prefixlen} dev {router}")
+        lines += addresses.only(router, f"{address}/{subnet.cidr.prefixlen}")
         lines.append(f"ip route replace default via {subnet.cidr.network_address + 1} dev {router}")
     return "\n".join([*lines, ""])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 
-from lab.fabric import nft, routing
+from lab.fabric import addresses, nft, routing
 from lab.fabric.declared import Declared, Interface, Subnet, Vpc
 from lab.fabric.places import (
     ADDRESS,
@@ -33,21 +33,22 @@ def subnet_of(vpc: Vpc, interface: Interface) -> Subnet:
 def script(declared: Declared, metadata_port: int | None, hop_limit: int) -> str:
     """What the place `vpc` runs to be as declared: addresses, routes, filters. Repeatable."""
     vpc, interface, client = declared.vpc, plugged_in(declared), declared.client
-    lines = ["ip address flush dev host", "ip address flush dev client"]
+    routers: dict[str, list[str]] = {"host": [], "client": []}
     tables: dict[str, list[str]] = {}
     if vpc and interface:
         home = subnet_of(vpc, interface)
         # Amazon's router has the first address of every subnet, and answers for all of the VPC.
-        lines.append(f"ip address add {_router(home.cidr)} dev host")
+        routers["host"].append(_router(home.cidr))
         tables["host"] = [*_routes(declared, vpc, home)]
     if vpc and client:
         subnet, address = client
-        lines.append(f"ip address add {_router(subnet.cidr)} dev client")
+        routers["client"].append(_router(subnet.cidr))
         tables["client"] = [*_routes(declared, vpc, subnet)]
     if vpc:
         tables["internet"] = [*_local(declared, vpc)]
     services = [f"default {via('vpc', 'lab').replace(ADDRESS['vpc'], ADDRESS['lab'])}"]
-    lines += [
+    lines = [
+        *(line for device, its_own in routers.items() for line in addresses.only(device, *its_own)),
         "sysctl -q -w net.ipv4.conf.host.proxy_arp=1 net.ipv4.conf.client.proxy_arp=1",
         "ip address show dev services >/dev/null 2>&1 || ip link add services type dummy",
         "ip link set services up",

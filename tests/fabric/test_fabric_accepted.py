@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.fabric import internet, nft, oracle, routing, vpc
+from lab.fabric import addresses, internet, nft, oracle, routing, vpc
 from lab.fabric.declared import AclEntry, Declared, Filter, RuleSet
 from lab.fabric.internet import Servers, Weather
 from lab.image.packages import FABRIC_SUITE
@@ -23,7 +23,7 @@ from lab.setup.packages import require
 from lab.setup.steps import run, step
 from tests.fabric.world import ALL, ANYWHERE, VPC, WORLD, with_acl, with_interface, with_vpc
 
-PACKAGES = "base-files,dash,iproute2,nftables"
+PACKAGES = "base-files,coreutils,dash,grep,iproute2,nftables,sed"
 SERVERS = Servers(endpoint=8443, mirror=8080)
 
 EVERY_FILTER = tuple(
@@ -143,3 +143,35 @@ def test_a_device_has_its_own_routes_and_no_others(root: Path) -> None:
     assert "via 100.64.0." in way(root, policy, "10.0.1.1", "two")
     assert "No route to host" in way(root, policy, "203.0.113.1", "two")
     assert "Invalid argument" in way(root, policy, "10.0.1.1", "three")
+
+
+def watched(root: Path, before: str, news: str, change: str, after: str) -> str:
+    """What the kernel says of such news during a change, and what is printed after it."""
+    # A pipeline, because the root has no /dev/null for what runs in the background.
+    both = f"{{ sleep 0.5\n{change}\n}} | timeout 2 ip monitor {news} || true"
+    ended = shell(root, "\n".join([before, both, after, ""]))
+    assert ended.stderr == ""
+    return ended.stdout
+
+
+def test_a_change_of_one_devices_routes_is_one_step_and_no_other_device_sees_any(root: Path) -> None:
+    """Else each move of the way back would lose packets of all flows, and pass for a fault of the host's."""
+    before = routing.policy({"one": ["default dev two"], "two": ["default dev one"], "three": ["default dev one"]})
+    after = routing.policy({"one": ["default dev two"], "two": ["default dev three"]})
+    ended = watched(root, f"{LINKS}\n{before}", "rule", after, "ip rule show")
+    news, rules = ended.split("0:\tfrom all lookup local")
+    assert [line.split()[:6] for line in news.replace("Deleted ", "-").splitlines()] == [
+        ["1001:", "from", "all", "iif", "two", "lookup"],
+        ["-1001:", "from", "all", "iif", "two", "lookup"],
+        ["-1002:", "from", "all", "iif", "three", "lookup"],
+    ]
+    assert [line.split(":")[0] for line in rules.splitlines()[1:]] == ["1000", "1001", "32766", "32767"]
+
+
+def test_a_device_keeps_the_addresses_that_stay(root: Path) -> None:
+    first, then = (
+        "\n".join(addresses.only("one", "192.0.2.1/24", other)) for other in ("192.0.2.9/32", "192.0.2.8/32")
+    )
+    lines = watched(root, f"{LINKS}\n{first}", "address", then, "ip -brief -4 address show dev one").splitlines()
+    assert [line.split()[4] for line in lines if line.startswith("Deleted")] == ["192.0.2.9/32"]
+    assert lines[-1].split()[2:] == ["192.0.2.1/24", "192.0.2.8/32"]

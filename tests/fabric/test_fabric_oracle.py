@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
-from lab.fabric import oracle
+from lab.fabric import addresses, oracle
 from lab.fabric.declared import Attachment, Declared, DrgRoute, Filter, RuleSet
 from lab.fabric.returning import Choice
 from tests.fabric.test_fabric_vpc import chain, table
@@ -83,14 +83,9 @@ def test_a_headend_without_an_address_does_nothing() -> None:
 def test_a_headends_addresses_and_routes() -> None:
     text = oracle.headend_script(replace(WORLD.tunnels[1], static_routes=(VPC, IPv4Network("10.9.0.0/16"))))
     assert text.split("ip -force")[0].splitlines() == [
-        "ip address replace 100.64.0.12/32 dev lo",
-        "ip address replace 198.51.100.7/32 dev lo",
-        "ip -o -4 address show dev lo scope global | while read -r _ _ _ address _; do",
-        '    case " 100.64.0.12/32 198.51.100.7/32 " in *" $address "*) ;; *) ip address del "$address" dev lo ;; esac',
-        "done",
+        *addresses.only("lo", "100.64.0.12/32", "198.51.100.7/32"),
         "ip route replace default via 100.64.0.2 dev internet onlink src 198.51.100.7",
-        "ip address flush dev ipsec",
-        "ip address add 169.254.22.1/30 dev ipsec",
+        *addresses.only("ipsec", "169.254.22.1/30"),
         "ip route replace 10.0.0.0/16 dev ipsec scope link",
         "ip route replace 10.9.0.0/16 dev ipsec scope link",
     ]
@@ -108,7 +103,7 @@ def test_routes_of_the_vcn() -> None:
     text = oracle.vcn_script(WORLD)
     assert table(text, "vcn-host") == [*HOME, "10.0.0.0/16 via 100.64.0.20 dev drg onlink"]
     assert table(text, "drg") == HOME
-    assert "ip address add 172.16.0.1/24 dev vcn-host" in text
+    assert "ip address replace 172.16.0.1/24 dev vcn-host" in text
 
 
 def test_a_rule_to_a_drg_that_is_not_attached_is_a_black_hole() -> None:
@@ -162,9 +157,8 @@ def test_before_there_is_a_vcn_nothing_is_forwarded() -> None:
 
 def test_the_host_in_the_vcn() -> None:
     assert oracle.vcn_host_script(WORLD).splitlines() == [
-        "ip address flush dev vcn",
         "ip link set vcn mtu 9000",
-        "ip address add 172.16.0.254/24 dev vcn",
+        *addresses.only("vcn", "172.16.0.254/24"),
         "ip route replace default via 172.16.0.1 dev vcn",
     ]
-    assert "address add" not in oracle.vcn_host_script(Declared())
+    assert "address replace" not in oracle.vcn_host_script(Declared())
