@@ -180,4 +180,7 @@ def _lost(now: float, memory: Memory) -> bool:
 
 def _to_take_down(now: float, memory: Memory) -> bool:
     """IKE works, and nothing else: Oracle would not move to the other tunnel by itself."""
-    return memory.worth == DOUBTFUL and not memory.in_use and now - memory.since >= GRACE
+    in_doubt = memory.worth == DOUBTFUL and not memory.in_use and now - memory.since >= GRACE
+    # Libreswan may take its time to do what it has been told.
+    told = memory.attempted >= memory.since and now - memory.attempted < RETRY
+    return in_doubt and not told

@@ -17,8 +17,6 @@ from keeper import libreswan, report, settings
 from keeper.settings import Host
 
 SECRETS = Path("/etc/ipsec.d/oci-ipsec.secrets")
-DAEMON = Path("/run/pluto/pluto.ctl")
-"""There while Libreswan runs. Before it does, nothing has to be brought to it: it reads the keys at its start."""
 PERIOD = 15.0
 """Seconds between two looks."""
 LONGEST_WAIT = 30.0
@@ -87,7 +85,8 @@ class Keys:
             self._versions[tunnel.conn] = found["Version"]
             if found["Value"] != self._keys.get(tunnel.conn):
                 self._keys[tunnel.conn] = found["Value"]
-                if DAEMON.exists():
+                # Before it runs, nothing has to be brought to Libreswan: it reads the keys at its start.
+                if libreswan.CONTROL.exists():
                     self._waiting = [*(conn for conn in self._waiting if conn != tunnel.conn), tunnel.conn]
                     # Before the key is known: whatever ends this program, its tunnel still waits.
                     self._report()

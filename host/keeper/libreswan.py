@@ -22,10 +22,14 @@ TIMEOUT = 5.0
 # What `ipsec whack` runs, without the shell in between; where a distribution has it elsewhere, with it.
 PROGRAM = "/usr/libexec/ipsec/whack"
 
+CONTROL = Path("/run/pluto/pluto.ctl")
+"""The daemon's socket: there while it runs, and made anew by each."""
+
 # `#3: "tunnel-1", type=ESP, add_time=1795454439, inBytes=84, …`; Libreswan 4 puts `006 ` before it, and 5 may put
-# `(nic-offload=…)` after the type.
+# `(nic-offload=…)` after the type. It is not in the kernel before its add_time, which is no mark of it afterwards: that
+# is the inbound SA's or the outbound one's, whichever Libreswan has looked at last, and they may be seconds apart.
 _CHILD = re.compile(
-    r'^(?:006 )?#(\d+): "([^"]+)".*? type=ESP[^,]*, add_time=([1-9]\d*)(?:, inBytes=(\d+))?', re.MULTILINE
+    r'^(?:006 )?#(\d+): "([^"]+)".*? type=ESP[^,]*, add_time=[1-9]\d*(?:, inBytes=(\d+))?', re.MULTILINE
 )
 
 # `#178: "tunnel-1":4500 IKE_AUTH_I (sent IKE_AUTH request); …`, or as IKEv1 says it: the headend has answered before.
@@ -36,24 +40,32 @@ Order = Callable[[], None]
 
 @dataclass(frozen=True)
 class Child:
-    """A child SA. Its serial number begins anew with the daemon, hence the time."""
+    """A child SA. Its serial number is that of one daemon: the next one begins anew."""
 
     serial: int
-    added: int
     in_bytes: int
+    daemon: int = 0
 
     def is_same(self, other: Child) -> bool:
-        return (self.serial, self.added) == (other.serial, other.added)
+        return (self.serial, self.daemon) == (other.serial, other.daemon)
 
 
-def children(traffic_status: str) -> dict[str, Child]:
+def children(traffic_status: str, daemon: int = 0) -> dict[str, Child]:
     """The newest child SA of each conn, from `ipsec whack --trafficstatus`: a re-key leaves the old one for a while."""
     found: dict[str, Child] = {}
-    for serial, conn, added, in_bytes in _CHILD.findall(traffic_status):
-        child = Child(int(serial), int(added), int(in_bytes or 0))
-        if conn not in found or (child.added, child.serial) > (found[conn].added, found[conn].serial):
+    for serial, conn, in_bytes in _CHILD.findall(traffic_status):
+        child = Child(int(serial), int(in_bytes or 0), daemon)
+        if conn not in found or child.serial > found[conn].serial:
             found[conn] = child
     return found
+
+
+def present_daemon() -> int:
+    """A number of the daemon that runs, which no other one has; 0 for none."""
+    try:
+        return CONTROL.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def answered(states: str) -> set[str]:
@@ -134,9 +146,11 @@ class Libreswan:
                 order()
 
     def _look(self) -> None:
+        # Before it is asked: one that comes in between is found by the next look.
+        daemon = present_daemon()
         said = whack("--trafficstatus")
         self.answers = said is not None
-        self.children = children(said or "")
+        self.children = children(said or "", daemon)
 
     def _next(self, seconds: float) -> list[Order]:
         """All that waits, for a change of SAs is several pieces of news."""

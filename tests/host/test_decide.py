@@ -153,6 +153,13 @@ def test_up_again_and_still_deaf_it_is_taken_down_so_that_oracle_moves_too() -> 
     assert taken == [11.0 + GRACE]
 
 
+def test_what_is_taken_down_late_is_told_so_once() -> None:
+    """Libreswan was busy, and the tunnel's SA is still there a second later."""
+    history = during(BOTH_UP, (1.0, DEAF, CARRIES), (RETRY + 2.0, NEW_CHILD, CARRIES), (RETRY + TICK, GONE, CARRIES))
+    *_, (_, last) = decisions(history)
+    assert last.memories[0].failures == 1
+
+
 def test_the_last_is_left_as_it_is() -> None:
     history = during(BOTH_UP, (60.0, DEAF, GONE))
     assert not any(decision.take_down for _, decision in decisions(history))
@@ -217,6 +224,20 @@ def test_never_all_are_taken_down_and_none_that_carries(history: list[Moment]) -
         assert len(decision.take_down) < 2
         assert not set(decision.take_down) & {*decision.in_use, *decision.initiate}
         assert all(history[round(now / TICK)][place] != CARRIES for place in decision.initiate)
+
+
+@given(st.lists(st.tuples(ANY, ANY), min_size=1, max_size=200))
+def test_no_tunnel_gets_two_orders_within_the_time_that_one_takes(history: list[Moment]) -> None:
+    """Whatever Libreswan has yet to do: each take-down makes the next attempt twice as late."""
+    never = float("-inf")
+    initiated, taken_down = [never, never], [never, never]
+    for now, decision in decisions(history):
+        for place in decision.initiate:
+            assert now - max(initiated[place], taken_down[place]) >= RETRY
+            initiated[place] = now
+        for place in decision.take_down:
+            assert now - initiated[place] >= GRACE and now - taken_down[place] >= RETRY
+            taken_down[place] = now
 
 
 @given(st.lists(st.tuples(ANY, ANY), max_size=200), ANY)

@@ -70,7 +70,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> World:
     (tmp_path / "pluto").mkdir()
     made = World(tmp_path / "pluto" / "pluto.ctl")
     made.has((ONE, 1), (OTHER, 1))
-    monkeypatch.setattr(subject, "DAEMON", made.daemon)
+    monkeypatch.setattr(libreswan, "CONTROL", made.daemon)
     monkeypatch.setattr(libreswan, "whack", made.whack)
     monkeypatch.setattr(libreswan, "run", made.run)
     monkeypatch.setattr(subject, "SECRETS", tmp_path / "oci-ipsec.secrets")

@@ -76,7 +76,7 @@ def test_the_rows_of_two_tunnels() -> None:
         said(second={"worth": DOUBTFUL, "probe": "never answered", "lastAnswerSecondsAgo": None}),
         {"versions": {"tunnel-1": 3}},
         {"tunnel-1"},
-        {"tunnel-1": Child(serial=4, added=1, in_bytes=0)},
+        {"tunnel-1": Child(serial=4, in_bytes=0)},
         {"vti1": {"rx_bytes": 84, "tx_bytes": 168}},
         {"172.16.0.0/16": ("vti1", "vti2"), "192.168.5.9/32": ("vti1",)},
     )
