@@ -6,7 +6,8 @@ LAB_HOST_OS is its host's operating system, which is Debian 13 in `make test`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from typing import get_args
 
 import pytest
@@ -14,8 +15,15 @@ import pytest
 from lab.fabric.outages import Observer
 from lab.image.packages import Os
 from lab.lab import Lab
+from lab.machine.guest import GuestError
 from lab.machines import Machines
 from tests.lab.asking import fabric
+
+STORY = """\
+vpn-status || true
+journalctl -u tunnel-keeper -u pre-shared-keys -o short-monotonic --no-pager -n 60
+journalctl -u ipsec -o short-monotonic --no-pager -n 400 | grep -E '"tunnel-[12]" #' | tail -n 60
+"""
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +47,19 @@ def observer(lab: Lab) -> Observer:
     watching = Observer(fabric(lab))
     watching.wait()
     return watching
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Seconds that were missed say nothing of why: the keeper and Libreswan do."""
+    report = yield
+    watching = getattr(item, "funcargs", {}).get("observer")
+    if report.failed and isinstance(watching, Observer):
+        with suppress(GuestError):
+            report.sections.append(("the host", watching.host(STORY)))
+    return report
 
 
 @pytest.fixture
