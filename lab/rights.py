@@ -17,8 +17,9 @@ from lab.lab import USER
 # Operations whose right has another name, as AWS' service authorization reference lists them.
 _OTHER_NAMES = {"GetCallerIdentity": None}
 
-# Needed though nobody calls it: giving an instance a profile passes the role in it.
-_WITHOUT_A_CALL = ("iam:PassRole",)
+# Needed though no stack that goes well shows it: giving an instance a profile passes the role in it, and the proof
+# prints the end of the console when its time is over.
+_WITHOUT_A_CALL = ("iam:PassRole", "ec2:GetConsoleOutput")
 
 # Resource types of OCI policies, by the noun of the operation. The longest noun that fits decides.
 # https://docs.oracle.com/en-us/iaas/Content/Identity/Reference/corepolicyreference.htm

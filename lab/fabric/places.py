@@ -27,6 +27,7 @@ THIS_COMPUTER = "198.18.255.2"
 AWS_ENDPOINT = IPv4Address("198.18.0.10")
 PACKAGE_MIRROR = IPv4Address("198.18.0.20")
 MIRROR_NAME = "mirror.lab"
+"""Known only to the lab's own name server, and to the images."""
 
 # https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
 LINK_LOCAL = IPv4Network("169.254.0.0/16")

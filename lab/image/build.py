@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from lab.fabric.places import MIRROR_NAME
 from lab.image.authority import authority
 from lab.image.files import tree
 from lab.image.packages import FABRIC, FABRIC_SUITE, FABRIC_UNPACKED, SUITES, Flavour, Os, host_packages
@@ -20,8 +21,6 @@ from lab.setup.steps import SetUpError, main, step
 
 HERE = Path(__file__).resolve().parent
 
-# A name that only the lab's name server knows.
-MIRROR_NAME = "mirror.lab"
 GIGABYTE = 1 << 30
 
 
