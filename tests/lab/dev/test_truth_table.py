@@ -1,9 +1,8 @@
 """The truth table, asked of real packets: reachability function and fabric agree on every line.
 
 The function's half of each line is in tests/fabric; here its answers are the expectation. Not proven: that the real
-clouds refuse what the fabric refuses. The lines for the image without packages are in boots/test_first_boot.py.
-
-The tests are one story and run in their order: what leaves the running host alone comes first.
+clouds refuse what the fabric refuses. Lines that need another host are in boots/test_new_hosts.py, those for the image
+without packages in boots/test_first_boot.py.
 """
 
 from __future__ import annotations
@@ -14,16 +13,11 @@ from lab.clouds.oci.credentials import network_client
 from lab.fabric import spoil_oci
 from lab.fabric.measured import Prober
 from lab.fabric.mutants import MUTANTS, Mutant
-from lab.fabric.new_host import NewHost, launch, rewritten, user_data_of
-from lab.fabric.probes import PROBES, Probe, verdict
+from lab.fabric.probes import Probe, verdict
 from lab.lab import Lab
-from tests.lab.asking import all_pass, fabric, measured, wait_for_console, wait_until
+from tests.lab.asking import QUICK, all_pass, fabric, measured, wait_until
 
 RUNNING = [mutant for mutant in MUTANTS if mutant.scope == "running"]
-HOSTS = [mutant for mutant in MUTANTS if mutant.scope == "host"]
-
-# Oracle may use the other tunnel than the host; and re-keys, which take seconds, are asked where they are the point.
-QUICK: tuple[Probe, ...] = ("tunnel-1", "tunnel-2", "client->vcn", "vcn->client", "install")
 
 
 def expectations(mutant: Mutant) -> dict[Probe, bool]:
@@ -99,34 +93,3 @@ def test_oracle_says_what_its_daemon_says(lab: Lab) -> None:
         fabric(lab).settle()
         Prober(fabric(lab)).renew()
     assert measured(lab, all_pass("tunnel-1")) == all_pass("tunnel-1")
-
-
-@pytest.fixture(scope="module")
-def user_data(lab: Lab) -> str:
-    """What the engine gave the first host."""
-    return user_data_of(lab.clouds, fabric(lab).settle())
-
-
-@pytest.mark.parametrize("mutant", HOSTS, ids=lambda mutant: mutant.name)
-def test_new_host(lab: Lab, mutant: Mutant, user_data: str) -> None:
-    """Each line is a host that boots from other user-data, or with another role; the next one takes its place."""
-    before = fabric(lab).settle()
-    undo = None
-    if isinstance(mutant.spoil, NewHost):
-        launch(lab.clouds, before, rewritten(user_data, mutant.spoil.transform))
-        wait_for_console(lab, r"step services: ok")
-    else:
-        undo = mutant.spoil(lab.clouds, before)
-        wait_for_console(lab, r"step pre-shared keys: .*AccessDenied")
-    now = fabric(lab).settle()
-    expected: dict[Probe, bool] = {probe: probe not in mutant.fails for probe in QUICK}
-    verdicts = {probe: verdict(now, probe, "host") for probe in PROBES}
-    assert {probe for probe, one in verdicts.items() if not one.arrives} == mutant.fails
-    assert all(mutant.cause in str(one.missing) for one in verdicts.values() if not one.arrives)
-    assert measured(lab, expected) == expected
-    if undo:
-        # This host has tried again all the time: with its rights back it comes up by itself.
-        undo()
-        wait_for_console(lab, r"step pre-shared keys: ok")
-        wait_for_console(lab, r"tunnel-2: brought up with its new key")
-        assert measured(lab, all_pass(*QUICK)) == all_pass(*QUICK)
