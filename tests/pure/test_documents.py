@@ -16,6 +16,7 @@ from lab.readme import REPOSITORY, with_sections
 
 README = (REPOSITORY / "README.md").read_text()
 LAB = (REPOSITORY / "lab" / "README.md").read_text()
+TROUBLESHOOTING = (REPOSITORY / "docs" / "troubleshoot.md").read_text()
 
 
 def test_generated_sections_are_up_to_date() -> None:
@@ -36,12 +37,21 @@ def test_every_key_that_is_set_in_an_example_exists() -> None:
     assert named <= set(configuration.keys())
 
 
+def test_every_output_that_troubleshooting_asks_for_exists() -> None:
+    named = set(re.findall(r"pulumi stack output (\w+)", TROUBLESHOOTING))
+    assert named
+    assert named <= exported()
+
+
+def exported() -> set[str]:
+    """The stack's outputs."""
+    return set(re.findall(r'pulumi\.export\(\s*"(\w+)"', (REPOSITORY / "__main__.py").read_text()))
+
+
 def test_every_output_is_in_the_readme_and_no_other() -> None:
-    program = (REPOSITORY / "__main__.py").read_text()
-    exported = set(re.findall(r'pulumi\.export\(\s*"(\w+)"', program))
     section = README.split("## Outputs")[1].split("\n## ")[0]
     rows = "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
-    assert set(re.findall(r"`(\w+)`", rows)) == exported
+    assert set(re.findall(r"`(\w+)`", rows)) == exported()
 
 
 @pytest.mark.parametrize(("file", "text"), [("README.md", README), ("lab/README.md", LAB)])
@@ -62,3 +72,19 @@ def test_no_path_of_a_machine_in_any_file() -> None:
         path = Path(REPOSITORY / name)
         if path.is_file() and not path.is_symlink():
             assert not home.search(path.read_text(errors="ignore")), name
+
+
+def test_every_word_of_ours_that_troubleshooting_quotes_is_in_the_code() -> None:
+    """But for those in the words of the engine, of OCI and of Libreswan."""
+    others = {"cannot be deleted", "disposable", "retransmission; will wait", "AUTHENTICATION_FAILED"}
+    others |= {"NO_PROPOSAL_CHOSEN"}
+    code = "\n".join(
+        path.read_text()
+        for folder in ("components", "commands", "host")
+        for path in sorted((REPOSITORY / folder).rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    )
+    rows = [line.split(" | ")[0] for line in TROUBLESHOOTING.splitlines() if line.startswith("| ")]
+    quoted = {words for row in rows for words in re.findall(r"`([^`]+)`", row)} - others
+    assert len(quoted) > 15
+    assert {words for words in quoted if words not in code} == set()
