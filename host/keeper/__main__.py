@@ -67,7 +67,9 @@ class Keeper:
         self._kernel = Changes(NETLINK_ROUTE, DEVICES_AND_ROUTES)
         self._sas = Changes(NETLINK_XFRM, KERNEL_SAS)
         self._settle_at = float("-inf")
+        # None where they have to be looked at.
         self._routed: tuple[str, ...] | None = None
+        self._faults: list[str] = []
 
     def run(self) -> None:
         self.libreswan.start()
@@ -133,12 +135,17 @@ class Keeper:
             return
         # Seconds count when a tunnel is dead: what is there is listed only when somebody may have changed it.
         there = self._listed() if self._routed is None else {}
+        faults = []
         for cidr in host.vcn_cidrs:
             if there.get(cidr) != devices:
                 done = kernel.ip(*kernel.route(cidr, devices, host.private_address))
                 if done.returncode and devices:
-                    report.say(f"route to {cidr}: {done.stderr.strip()}")
-        self._routed = devices
+                    faults.append(f"route to {cidr}: {done.stderr.strip()}; trying again")
+        for fault in faults:
+            if fault not in self._faults:
+                report.say(fault)
+        self._faults = faults
+        self._routed = None if faults else devices
 
     def _listed(self) -> dict[str, tuple[str, ...]]:
         """The devices that each VCN CIDR goes over; all of them have their last resort afterwards."""
