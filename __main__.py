@@ -83,6 +83,7 @@ if settings.stack.proof:
             aws_side=aws_side,
             oci_side=oci_side,
             instance_id=host.instance_id,
+            key_versions=host.key_versions,
             vpc_cidrs=found.vpc_cidrs,
             vcn_cidrs=found.vcn_cidrs,
             region=region,

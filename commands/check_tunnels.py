@@ -28,6 +28,9 @@ from commands.tunnels import (
     wrong_count,
 )
 
+STATUS_LAG_SECONDS = 180.0
+"""How old OCI's word on a tunnel may be: dead peer detection, and minutes until its API says so (assumed)."""
+
 # A DRG table imports a new attachment's routes within a minute or two; longer, they are not coming.
 ROUTE_PATIENCE_SECONDS = 180.0
 
@@ -47,8 +50,10 @@ class Expected:
     region: str
     """AWS."""
     seconds: float
-    allow_maintenance: bool
-    """One tunnel UP and the other DOWN_FOR_MAINTENANCE is enough."""
+    status_lag_seconds: float
+    proven_before: bool
+    """The same host, connection and keys were: UP is no word of before then, and one tunnel UP is enough while the
+    other one is DOWN_FOR_MAINTENANCE."""
 
     @classmethod
     def parse(cls, invocation: Invocation) -> Expected:
@@ -64,7 +69,12 @@ class Expected:
             aws_route_table_ids=invocation.items("AWS_ROUTE_TABLE_IDS"),
             region=invocation.text("REGION"),
             seconds=invocation.seconds("TIMEOUT_SECONDS"),
-            allow_maintenance=invocation.flag("ALLOW_MAINTENANCE"),
+            status_lag_seconds=(
+                invocation.seconds("OCI_STATUS_LAG_SECONDS")
+                if "OCI_STATUS_LAG_SECONDS" in invocation.environment
+                else STATUS_LAG_SECONDS
+            ),
+            proven_before=invocation.flag("PROVEN_BEFORE"),
         )
 
 
@@ -85,14 +95,22 @@ def check(expected: Expected, client: Any, ec2: Callable[[], Any], invocation: I
     """The answer, once all is well. `ec2` gives the client or raises CommandError."""
     seen: list[Connection] = []
     up_since: list[float] = []
+    # The look at the end of the time counts, however short that is.
+    lag = 0.0 if expected.proven_before else min(expected.status_lag_seconds, expected.seconds)
+    not_up: set[str] = set()
 
     def look(elapsed: float) -> Look[Connection]:
         connection = read_connection(client, expected.ipsec_id, elapsed)
         seen[:] = [connection]
         refuse_unusable(connection)
-        if not all_up(connection, expected.allow_maintenance):
+        not_up.update(tunnel.id for tunnel in connection.tunnels if tunnel.status != "UP")
+        if not all_up(connection, expected.proven_before):
             up_since.clear()
             return Look(connection.progress)
+        old = [tunnel.name for tunnel in connection.tunnels if tunnel.id not in not_up]
+        if old and elapsed < lag:
+            # A host that has just been replaced, or a key, and OCI has not noticed yet.
+            return Look(f"{connection.progress}; {', '.join(old)}: UP since before, which counts after {lag:.0f} s")
         up_since[:] = up_since or [elapsed]
         try:
             wrong = route_faults(expected, connection, client, ec2, elapsed)

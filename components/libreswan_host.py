@@ -53,6 +53,8 @@ class LibreswanHost(pulumi.ComponentResource):
     """
 
     instance_id: pulumi.Output[str]
+    key_versions: list[pulumi.Output[int]]
+    """Of each pre-shared key's parameter; none where user-data carries the keys."""
 
     def __init__(self, name: str, args: LibreswanHostArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("aws-oci-libreswan:host:LibreswanHost", name, None, opts)
@@ -101,6 +103,7 @@ class LibreswanHost(pulumi.ComponentResource):
         )
 
         self.instance_id = instance.id
+        self.key_versions = [parameter.version for parameter in parameters or []]
         self.register_outputs({"instanceId": self.instance_id})
 
     def _offered(self, zone: str) -> str:

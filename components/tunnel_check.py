@@ -21,6 +21,8 @@ class TunnelCheckArgs:
     aws_side: AwsSide
     oci_side: OciSide
     instance_id: pulumi.Output[str]
+    key_versions: Sequence[pulumi.Output[int]]
+    """Of the parameters with the pre-shared keys, if there are any."""
     vpc_cidrs: Sequence[IPv4Network]
     vcn_cidrs: Sequence[IPv4Network]
     region: pulumi.Input[str]
@@ -43,9 +45,9 @@ class TunnelCheck(pulumi.ComponentResource):
         oci_side, aws_side = args.oci_side, args.aws_side
         proof = local_command(
             f"{name}-tunnels-up",
-            # The first proof needs both tunnels; later one of them may be down for Oracle's maintenance.
+            # What is new needs both tunnels; later one of them may be down for Oracle's maintenance.
             create="check-tunnels",
-            update="ALLOW_MAINTENANCE=true check-tunnels",
+            update="PROVEN_BEFORE=true check-tunnels",
             sign_in=args.sign_in,
             environment={
                 "IPSEC_ID": oci_side.connection_id,
@@ -59,8 +61,12 @@ class TunnelCheck(pulumi.ComponentResource):
                 "REGION": args.region,
                 "TIMEOUT_SECONDS": str(args.timeout_minutes * 60),
             },
-            # Another host or another connection is another thing to prove.
-            triggers=[args.instance_id, oci_side.connection_id],
+            # Another host, another connection or another key is another thing to prove.
+            triggers=[
+                args.instance_id,
+                oci_side.connection_id,
+                *(version.apply(str) for version in args.key_versions),
+            ],
             opts=ResourceOptions(parent=self, depends_on=[*oci_side.ready, *aws_side.ready]),
         )
         # The command's input holds credentials, so all that it says counts as secret; this part is not.

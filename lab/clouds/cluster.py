@@ -67,9 +67,17 @@ class Clouds:
             "AWS_SECRET_ACCESS_KEY": "not-a-secret",
             "AWS_EC2_METADATA_DISABLED": "true",
             "CLIENT_HOST_OVERRIDES": f"oci_core.VirtualNetworkClient={self.oci.endpoint}",
+            "OCI_STATUS_LAG_SECONDS": str(self._status_lag_seconds),
             "LAB_FAULTS": str(self.faults),
             "LAB_RECORD": str(self.record),
         }
+
+    @property
+    def _status_lag_seconds(self) -> float:
+        """How old the emulator's word on a tunnel may be: so long the proof trusts none of before."""
+        # A headend gives its peer up after 20 s of asking, which it begins after up to 5 s of silence.
+        noticed = 25.0 if self.packets else 0.0
+        return noticed + self.oci.store.behaviour.status_seconds + 1.0
 
     @property
     def faults(self) -> Path:

@@ -6,6 +6,7 @@ Both clouds are tables on this machine. Does not prove that a packet crosses; no
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -131,11 +132,12 @@ class Ec2:
 
 @pytest.fixture
 def proof(desk: Any, api_key: dict[str, str], serve_oci: Any) -> Any:
-    """Runs the proof against the two tables; gives its answer."""
+    """Runs the proof against the two tables, whose word on a tunnel is never old unless said so; gives its answer."""
 
-    def run(oci: Oci, ec2: Ec2 | Exception | None = None, **more: str) -> str:
+    def run(oci: Oci, ec2: Ec2 | Exception | None = None, lag: float = 0.0, **more: str) -> str:
         served = serve_oci(oci)
         invocation = desk.invocation({**served.environment, **ENVIRONMENT, **more})
+        expected = replace(Expected.parse(invocation), status_lag_seconds=lag)
         client = virtual_network_client(api_key, invocation.environment)
 
         def sign_in() -> Any:
@@ -143,7 +145,7 @@ def proof(desk: Any, api_key: dict[str, str], serve_oci: Any) -> Any:
                 raise ec2
             return ec2 or Ec2()
 
-        return check(Expected.parse(invocation), client, sign_in, invocation)
+        return check(expected, client, sign_in, invocation)
 
     return run
 
@@ -182,9 +184,44 @@ def test_which_statuses_are_enough(statuses: tuple[str, ...], strict: bool, leni
 
 
 def test_maintenance_is_a_warning_where_it_is_allowed(proof: Any, desk: Any) -> None:
-    answer = proof(Oci(("UP", "DOWN_FOR_MAINTENANCE")), ALLOW_MAINTENANCE="true")
+    answer = proof(Oci(("UP", "DOWN_FOR_MAINTENANCE")), PROVEN_BEFORE="true")
     assert answer == ANSWER.replace('"203.0.113.98","status":"UP"', '"203.0.113.98","status":"DOWN_FOR_MAINTENANCE"')
     assert desk.told[-1] == ("warning: tunnel 203.0.113.98 is DOWN_FOR_MAINTENANCE: accepted, the other one is UP")
+
+
+def test_up_since_before_the_host_was_new_is_no_proof(proof: Any, desk: Any) -> None:
+    """OCI has yet to notice that the host before is gone; the new one has not even booted."""
+    assert proof(Oci(("UP", "UP"), ("UP", "UP"), ("DOWN", "UP"), ("DOWN", "DOWN"), ("UP", "UP")), lag=180.0) == ANSWER
+    assert desk.now == 1004
+    assert desk.told[0] == (
+        "[   0 s] connection AVAILABLE; tunnels: 203.0.113.97 AVAILABLE UP, 203.0.113.98 AVAILABLE UP; "
+        "203.0.113.97, 203.0.113.98: UP since before, which counts after 180 s"
+    )
+
+
+def test_one_tunnel_that_was_seen_down_says_nothing_of_the_other(proof: Any, desk: Any) -> None:
+    assert proof(Oci(("DOWN", "UP"), ("UP", "UP")), lag=60.0) == ANSWER
+    assert 1060 <= desk.now <= 1066
+    assert desk.told[1].endswith("; 203.0.113.98: UP since before, which counts after 60 s")
+
+
+def test_what_was_proven_before_counts_at_once(proof: Any, desk: Any) -> None:
+    assert proof(Oci(("UP", "UP")), lag=180.0, PROVEN_BEFORE="true") == ANSWER
+    assert desk.now == 1000
+
+
+def test_a_time_that_is_shorter_than_the_lag_ends_with_what_is_there(proof: Any, desk: Any) -> None:
+    assert proof(Oci(("UP", "UP")), lag=180.0, TIMEOUT_SECONDS="60") == ANSWER
+    assert desk.now == 1060
+
+
+def test_how_old_the_word_of_oci_may_be(desk: Any) -> None:
+    """Minutes; a stand-in cloud says of itself that it is quicker."""
+    assert Expected.parse(desk.invocation(ENVIRONMENT)).status_lag_seconds == 180.0
+    quicker = {**ENVIRONMENT, "OCI_STATUS_LAG_SECONDS": "3"}
+    assert Expected.parse(desk.invocation(quicker)).status_lag_seconds == 3.0
+    with pytest.raises(CommandError, match=r"OCI_STATUS_LAG_SECONDS: '-1' is refused: it must be a positive number"):
+        Expected.parse(desk.invocation({**ENVIRONMENT, "OCI_STATUS_LAG_SECONDS": "-1"}))
 
 
 def test_a_third_tunnel_is_refused_at_once(proof: Any, desk: Any) -> None:

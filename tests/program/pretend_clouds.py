@@ -136,7 +136,7 @@ def compute(type_token: str, name: str, inputs: Values) -> Values:
             states = [{"id": t, "vpnIp": a, "status": "UP"} for t, a in sorted(HEADENDS.items())]
             return {"stdout": Secret(json.dumps(states))}
         case "aws:ssm/parameter:Parameter":
-            return {"arn": f"arn:aws:ssm:us-east-1:123456789012:parameter{inputs['name']}"}
+            return {"arn": f"arn:aws:ssm:us-east-1:123456789012:parameter{inputs['name']}", "version": 1}
         case _ if type_token.startswith("aws:iam/"):
             return {"name": f"{name}-1234567", "arn": f"arn:aws:iam::123456789012:{name}"}
         case _:

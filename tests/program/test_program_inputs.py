@@ -393,7 +393,7 @@ def test_commands_sign_in_with_the_settings_of_the_stack(dev: Recording) -> None
 def test_what_the_proof_is_told(dev: Recording) -> None:
     proof = dev.one(COMMAND, "proof-tunnels-up").inputs
     assert proof["create"] == "./commands/run check-tunnels"
-    assert proof["update"] == "ALLOW_MAINTENANCE=true ./commands/run check-tunnels"
+    assert proof["update"] == "PROVEN_BEFORE=true ./commands/run check-tunnels"
     tables = proof["environment"].pop("AWS_ROUTE_TABLE_IDS")
     assert sorted(tables.split(",")) == ["RouteTable/aws-clients", "RouteTable/aws-host"]
     assert proof["environment"] == {

@@ -87,13 +87,18 @@ def test_a_management_follows_its_connection_and_tunnel(dev: Recording) -> None:
         assert list(management.request.replaceOnChanges) == ["ipsecId", "tunnelId"]
 
 
-def test_commands_run_again_for_another_connection_or_host(dev: Recording) -> None:
+def test_commands_run_again_for_another_connection_host_or_key(dev: Recording) -> None:
     connection, instance = "Ipsec/oci-connection", "Instance/host-instance"
     assert {command.name: command.inputs["triggers"] for command in dev.of_type(COMMAND)} == {
         "oci-tunnel-1-ready": [connection],
         "oci-tunnel-2-ready": [connection],
-        "proof-tunnels-up": [instance, connection],
+        "proof-tunnels-up": [instance, connection, "1", "1"],
     }
+
+
+def test_where_user_data_carries_the_keys_another_key_is_another_host() -> None:
+    proof = record({"preSharedKeyDelivery": "userData"}).one(COMMAND, "proof-tunnels-up")
+    assert proof.inputs["triggers"] == ["Instance/host-instance", "Ipsec/oci-connection"]
 
 
 def test_what_oracle_gives_is_secret_and_may_take_its_time(dev: Recording) -> None:

@@ -281,7 +281,7 @@ def test_states_are_named_in_the_order_of_the_proof() -> None:
     ("name", "text"),
     [
         ("check-tunnels", "./commands/run check-tunnels"),
-        ("ALLOW_MAINTENANCE=true check-tunnels", "ALLOW_MAINTENANCE=true ./commands/run check-tunnels"),
+        ("PROVEN_BEFORE=true check-tunnels", "PROVEN_BEFORE=true ./commands/run check-tunnels"),
     ],
 )
 def test_command_text(name: str, text: str) -> None:

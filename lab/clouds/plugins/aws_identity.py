@@ -294,7 +294,8 @@ RESOURCES = {
         required=frozenset({"type", "value"}),
         force_new=frozenset({"dataType", "name", "region"}),
         computed=frozenset({"arn", "dataType", "keyId", "tagsAll", "tier", "version"}),
-        recomputed=frozenset({"version"}),
+        # Not by other tags: the provider's own rule.
+        recomputed={"version": frozenset({"value"})},
         secret_outputs=frozenset({"value"}),
         auto_name="name",
         defaults=with_default_tags,

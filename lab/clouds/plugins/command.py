@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
-from lab.clouds.plugins.table import Call, Failure, Plugin, ProviderError, Resource
+from lab.clouds.plugins.table import EMPTY, Call, Failure, Plugin, ProviderError, Resource
 from lab.clouds.plugins.values import UNKNOWN, Values
 
 _SHELL = ["/bin/sh", "-c"]
@@ -155,7 +155,7 @@ _RESOURCES = {
         ),
         force_new=frozenset({"triggers"}),
         computed=frozenset({"stdout", "stderr"}),
-        recomputed=frozenset({"stdout", "stderr"}),
+        recomputed={"stdout": EMPTY, "stderr": EMPTY},
         check=_check,
         create=_create,
         update=_update,

@@ -177,10 +177,16 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             resource, call = self._resource(request, context), self._call(request, context)
             given = from_struct(request.news)
             old, inputs = plain(from_struct(request.olds)), _handed(given)
-            gone = plain(from_struct(request.old_inputs)).keys() - inputs.keys() - resource.computed
+            before = plain(from_struct(request.old_inputs))
+            gone = before.keys() - inputs.keys() - resource.computed
             kept = {key: value for key, value in old.items() if key not in gone} | inputs
             if request.preview:
-                unknown = {key: UNKNOWN for key in resource.recomputed if key not in inputs}
+                changed = {key for key in {*before, *inputs} if before.get(key) != inputs.get(key)}
+                unknown = {
+                    key: UNKNOWN
+                    for key, causes in resource.recomputed.items()
+                    if key not in inputs and (not causes or causes & changed)
+                }
                 return pb.UpdateResponse(properties=self._outputs(resource, kept | unknown, given))
             if resource.update is None:
                 raise ProviderError(f"{_type(request.urn)} cannot be updated, only replaced")

@@ -99,8 +99,8 @@ class Resource:
     computed: frozenset[str] = EMPTY
     """Outputs that a preview of a creation cannot know, unless given as inputs: to give such an input no more is no
     change. Paths of fields, e.g. `rootBlockDevice.encrypted`, count for the latter only."""
-    recomputed: frozenset[str] = EMPTY
-    """Outputs that a preview of an update cannot know."""
+    recomputed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Outputs that a preview of an update cannot know, each with the inputs whose change moves it; none: whichever."""
     secret_outputs: frozenset[str] = EMPTY
     unordered: frozenset[str] = EMPTY
     """Lists that are sets to the cloud: another order is no change."""

@@ -73,7 +73,7 @@ def plugin(backend: Cloud, tmp_path: Path) -> Plugin:
         required=frozenset({"size"}),
         force_new=frozenset({"name"}),
         computed=frozenset({"arn", "key", "version"}),
-        recomputed=frozenset({"version"}),
+        recomputed={"version": frozenset({"size"})},
         secret_outputs=frozenset({"key"}),
         auto_name="name",
         check=check,
@@ -257,6 +257,8 @@ def test_update(engine: Any) -> None:
         "key": Secret("made by the cloud"),
         "version": UNKNOWN,
     }
+    # What does not move it leaves it known.
+    assert engine.update(made, {"size": 1, "name": "own", "note": "said"}, preview=True)["version"] == 1
     assert made.outputs == before
     after = engine.update(made, {"size": 2, "name": "own"})
     assert (after["size"], after["version"], "note" in after) == (2, 2, False)
