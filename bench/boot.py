@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import platform
 import statistics
-import tempfile
 import time
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bench.running import running_lab
 from components.user_data import encode
 from lab.clouds.cluster import REGION
 from lab.engine.project import REPOSITORY
@@ -24,9 +23,7 @@ from lab.fabric.declared import Declared, Tunnel
 from lab.fabric.fabric import Fabric
 from lab.fabric.new_host import launch, user_data_of
 from lab.fabric.places import headend
-from lab.lab import Lab
 from lab.machine.guest import GuestError
-from lab.machines import Machines
 
 ROUNDS = 3
 PATIENCE_SECONDS = 600.0
@@ -84,23 +81,17 @@ def _answers(fabric: Fabric, tunnel: Tunnel) -> bool:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as temporary:
-        lab = Lab.start(Path(temporary) / "lab", machines=Machines())
-        assert lab.clouds.packets is not None
-        fabric = lab.clouds.packets.fabric
-        try:
-            lab.project.up().check()
-            declared = fabric.settle()
-            kinds = {"declared": user_data_of(lab.clouds, declared), "bare": bare(declared)}
-            seconds: dict[str, list[dict[int, float]]] = {kind: [] for kind in kinds}
-            for number in range(ROUNDS):
-                for kind, user_data in kinds.items():
-                    launch(lab.clouds, fabric.settle(), user_data)
-                    fabric.settle()
-                    seconds[kind].append(first_pings(fabric))
-                    print(f"round {number + 1}: {kind} {seconds[kind][-1]}", flush=True)
-        finally:
-            lab.stop()
+    seconds: dict[str, list[dict[int, float]]] = {}
+    with running_lab() as (lab, observer):
+        fabric = observer.fabric
+        declared = fabric.settle()
+        kinds = {"declared": user_data_of(lab.clouds, declared), "bare": bare(declared)}
+        for number in range(ROUNDS):
+            for kind, user_data in kinds.items():
+                launch(lab.clouds, fabric.settle(), user_data)
+                fabric.settle()
+                seconds.setdefault(kind, []).append(first_pings(fabric))
+                print(f"round {number + 1}: {kind} {seconds[kind][-1]}", flush=True)
     RESULTS.write_text(report(seconds))
     print(RESULTS.read_text())
 

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import platform
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
-from pathlib import Path
 
+from bench.running import running_lab
 from lab.engine.project import REPOSITORY
 from lab.fabric.outages import FAULTS, Observer
 from lab.fabric.streams import Streams
-from lab.lab import Lab
-from lab.machines import Machines
 
 ROUNDS = 20
 AT_ONCE = 4
@@ -74,21 +71,13 @@ def main() -> None:
         "| headend | what happens | median s | worst s |",
         "| --- | --- | --- | --- |",
     ]
-    with tempfile.TemporaryDirectory() as temporary:
-        lab = Lab.start(Path(temporary) / "lab", machines=Machines())
-        assert lab.clouds.packets is not None
-        try:
-            lab.project.up().check()
-            observer = Observer(lab.clouds.packets.fabric)
-            observer.wait()
-            for number in (1, 2):
-                lines += [_row(number, fault, outages(observer, number, fault)) for fault in FAULTS]
-            for number in (1, 2):
-                dead, flows, seconds = without_keeper(observer, number)
-                what = f"dies, and the host has no keeper: {dead} of {flows} flows dead when it ended"
-                lines.append(f"| {number} | {what} | {seconds:.1f} | for as long as it lasted |")
-        finally:
-            lab.stop()
+    with running_lab() as (_, observer):
+        for number in (1, 2):
+            lines += [_row(number, fault, outages(observer, number, fault)) for fault in FAULTS]
+        for number in (1, 2):
+            dead, flows, seconds = without_keeper(observer, number)
+            what = f"dies, and the host has no keeper: {dead} of {flows} flows dead when it ended"
+            lines.append(f"| {number} | {what} | {seconds:.1f} | for as long as it lasted |")
     RESULTS.write_text("\n".join([*lines, ""]))
     print(RESULTS.read_text())
 

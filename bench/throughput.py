@@ -9,17 +9,14 @@ from __future__ import annotations
 import json
 import platform
 import statistics
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date
 from functools import partial
-from pathlib import Path
 
+from bench.running import running_lab
 from lab.engine.project import REPOSITORY
 from lab.fabric.outages import Observer
-from lab.lab import Lab
-from lab.machines import Machines
 
 ROUNDS = 5
 SECONDS = 8
@@ -67,26 +64,18 @@ def megabits(observer: Observer) -> float:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as temporary:
-        lab = Lab.start(Path(temporary) / "lab", machines=Machines())
-        assert lab.clouds.packets is not None
-        try:
-            lab.project.up().check()
-            observer = Observer(lab.clouds.packets.fabric)
-            observer.wait()
-            kinds: dict[str, Callable[[], AbstractContextManager[None]]] = {
-                "declared": nullcontext,
-                "static SAs": partial(frozen, observer),
-                "guide": partial(guide, observer),
-            }
-            found: dict[str, list[float]] = {kind: [] for kind in kinds}
-            for number in range(ROUNDS):
-                for kind, as_wanted in kinds.items():
-                    with as_wanted():
-                        found[kind].append(megabits(observer))
-                    print(f"round {number + 1}: {kind} {found[kind][-1]:.1f} Mbit/s", flush=True)
-        finally:
-            lab.stop()
+    found: dict[str, list[float]] = {}
+    with running_lab() as (_, observer):
+        kinds: dict[str, Callable[[], AbstractContextManager[None]]] = {
+            "declared": nullcontext,
+            "static SAs": partial(frozen, observer),
+            "guide": partial(guide, observer),
+        }
+        for number in range(ROUNDS):
+            for kind, as_wanted in kinds.items():
+                with as_wanted():
+                    found.setdefault(kind, []).append(megabits(observer))
+                print(f"round {number + 1}: {kind} {found[kind][-1]:.1f} Mbit/s", flush=True)
     RESULTS.write_text(report(found))
     print(RESULTS.read_text())
     if statistics.median(ratios(found, "static SAs")) < GATE:
