@@ -70,7 +70,7 @@ def return_headend(fabric: Fabric, number: int) -> None:
             f"(\n{running.restart})",
             # Its device may be a new one, and routes and address went with the old one.
             headend_script(tunnel),
-            # That has also taken the headend's address away for a moment, and Libreswan looks for those only once.
+            # The device's address has come after Libreswan, which looks for addresses only at its start.
             *(["ipsec whack --listen >/dev/null"] if number == 2 else []),
             # Last, for until then no one would be there to answer, and the kernel would say so.
             _unload(_DEAD),
