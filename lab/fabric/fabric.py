@@ -38,6 +38,9 @@ SHELLS: tuple[Place, ...] = ("client", "headend-1", "headend-2", "vcn-host", "in
 
 WIRE_MAC = "52:54:00:00:00:02"
 
+# The one before keeps its addresses until it has ended.
+RESTART_NAME_SERVER = "while pkill -x dnsmasq; do sleep 0.05; done; exec dnsmasq -C /etc/dnsmasq.conf"
+
 
 @dataclass
 class Fabric:
@@ -195,7 +198,7 @@ class Fabric:
                 self.run(place, "/bin/sh", "-eu", stdin=script)
         if before is None or before.name_server != wanted.name_server:
             # After the addresses that it answers at.
-            self.run("vpc", "/bin/sh", "-eu", stdin="pkill -x dnsmasq || true; exec dnsmasq -C /etc/dnsmasq.conf")
+            self.run("vpc", "/bin/sh", "-eu", stdin=RESTART_NAME_SERVER)
         self._applied = wanted
 
     def _restart(self, place: Place, daemon: Daemon) -> None:
