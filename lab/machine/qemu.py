@@ -46,7 +46,7 @@ def qemu_arguments(hardware: Hardware, sockets: Path, disk: Path, console: Path)
     """QEMU's command line. KVM is not asked for: where tests run it may be there and hang.
 
     One processor: before QEMU 8.1, one of several may run code that another has just patched, and the guest's kernel
-    ends with `int3` at about one boot of a hundred (https://bugzilla.redhat.com/show_bug.cgi?id=2216496). A boot takes
+    ends with `int3` once in hundreds of boots (https://bugzilla.redhat.com/show_bug.cgi?id=2216496). A boot takes
     no longer: emulated processors that share memory wait for each other.
     """
     shells = [
