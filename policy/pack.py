@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from policy import disks, host_role, ingress, metadata_service, protection, tags, tunnel_crypto, user_data
@@ -20,7 +19,7 @@ class Policy:
     """What is refused; each fault adds what to change."""
     validator: Callable[..., Iterator[str]]
     """Takes a resource, and what is configured by keyword."""
-    defaults: Mapping[str, Any] = MappingProxyType({})
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     """What can be configured, by its name in the configuration file, with what holds unless it is."""
 
     def faults(self, resource: Resource, configured: Mapping[str, Any] | None = None) -> Iterator[str]:
