@@ -3,10 +3,9 @@
 What is accepted is listed, and not what is refused: a name that nobody has judged yet is not let through. Left out of
 what Oracle offers (https://docs.oracle.com/en-us/iaas/Content/Network/Reference/supportedIPsecparams.htm):
 
-- groups 2 and 5, of 1024 and 1536 bits, and group 24, with its small subgroups: SHOULD NOT, RFC 8247 section 2.4.
-  Group 5 "is now considered to be vulnerable to being broken within the next few years by a nation-state-level attack",
-  and what is recorded today is read then. It is what Oracle's guide for Libreswan takes, and Oracle's default for
-  perfect forward secrecy;
+- groups 2 and 5, of 1024 and 1536 bits, and group 24, with its small subgroups: SHOULD NOT, RFC 8247 section 2.4. A
+  state is expected to break group 5 within years, and can read then what it records today. It is what Oracle's guide
+  for Libreswan takes, and Oracle's default for perfect forward secrecy;
 - SHA-1, on its way out in RFC 8247 section 2.3 and RFC 8221 section 6 (MUST-).
 """
 

@@ -39,8 +39,8 @@ def faults(resource: Resource, *, allow_pre_shared_keys: bool) -> Iterator[str]:
             continue
         if not allow_pre_shared_keys and _PRE_SHARED_KEY.search(text):
             yield (
-                f"{key} holds a pre-shared key: set preSharedKeyDelivery to parameterStore "
-                "(and change the key: whoever could describe the instance has it)"
+                f"{key} holds a pre-shared key: set preSharedKeyDelivery to parameterStore, "
+                "and change a key that has been there"
             )
         if _PRIVATE_KEY.search(text):
             yield f"{key} holds a private key: let the host fetch it when it boots"

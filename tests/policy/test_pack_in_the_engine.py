@@ -41,8 +41,8 @@ TAGS, USER_DATA, CRYPTO, PROTECTED = (
 )
 
 IN_PARAMETER_STORE = (
-    "userDataBase64 holds a pre-shared key: set preSharedKeyDelivery to parameterStore (and change the key: whoever "
-    "could describe the instance has it)"
+    "userDataBase64 holds a pre-shared key: set preSharedKeyDelivery to parameterStore, "
+    "and change a key that has been there"
 )
 GROUPS = "choose a cryptoProfile with GROUP14, GROUP19, GROUP20"
 
