@@ -46,11 +46,11 @@ def for_the_engine(folder: Path) -> tuple[Path, Path]:
 @contextmanager
 def running() -> Iterator[str]:
     """The address of the pack's own process, started as the language host starts it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "PYTHON"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "PYTHON"))}
     process = subprocess.Popen(
         [interpreter(), "-u", "-m", "pulumi.policy", "127.0.0.1:1", "."],
         cwd=PACK,
-        env=environment,
+        env=kept,
         stdout=subprocess.PIPE,
         text=True,
     )

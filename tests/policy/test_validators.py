@@ -60,7 +60,8 @@ def test_stacks_of_other_kinds_pass(settings: dict[str, object], preview: bool) 
     """By the recording monitor and not by the engine; what a preview does not know yet is not judged."""
     resources = recorded.of_recording(record(settings, preview=preview))
     assert len(resources) > 30
-    found, unknown = [], []
+    found: list[tuple[str, str, str]] = []
+    unknown: list[tuple[str, str]] = []
     for resource in resources:
         for policy in POLICIES:
             try:
