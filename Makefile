@@ -3,7 +3,7 @@
 PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/aws-oci-libreswan
 RUN := .venv/bin/python -m
-TYPED := bench commands components host/keeper lab tests __main__.py
+TYPED := bench commands components host/keeper lab policy tests __main__.py
 LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 # $(call timed,name,command): what is being done, and how long it took.
@@ -62,6 +62,7 @@ bench: install ## measurements; results go to bench/
 	@$(RUN) bench.faults
 	@$(RUN) bench.throughput
 
-lock: install ## both lock files, from their .in files
+lock: install ## the lock files, from their .in files
 	$(LOCK) --upgrade requirements.in --output-file requirements.txt
 	$(LOCK) --upgrade requirements-lab.in --output-file requirements-lab.txt
+	$(LOCK) --upgrade policy/requirements.in --output-file policy/requirements.txt

@@ -22,6 +22,7 @@ LONGEST = (
     "engine/test_engine_runs.py",
     "engine/test_proof.py",
     "engine/test_lab_command.py",
+    "policy/test_pack_in_the_engine.py",
     "engine/test_two_ups_are_equal.py",
     "fabric/test_truth_table.py",
     "fabric/test_other_stacks.py",

@@ -15,6 +15,7 @@ from lab.pairwise import PROVEN, SHORT, Stack
 from lab.setup.packages import require
 from lab.setup.steps import main
 from tests.parsers import roots
+from tests.policy import pack
 
 
 def ready(stacks: Sequence[Stack]) -> None:
@@ -23,7 +24,7 @@ def ready(stacks: Sequence[Stack]) -> None:
     require({**recipe.commands(), **qemu.COMMANDS})
     work: list[Callable[[], object]] = [engine_folder, fabric_image]
     work += [partial(host_image, *kind) for kind in sorted({(stack.os, stack.image) for stack in stacks})]
-    work.append(roots.make_all)
+    work += [roots.make_all, pack.interpreter]
     with ThreadPoolExecutor(max_workers=2) as two:
         for made in [two.submit(one) for one in work]:
             made.result()

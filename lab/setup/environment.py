@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from lab.setup.cache import fingerprint, make_once
@@ -18,21 +19,21 @@ LOCK = REPOSITORY / "requirements-lab.txt"
 LINK = REPOSITORY / ".venv"
 
 
-def environment() -> Path:
-    """The environment for this lock file and this Python, made if it is new. Raises SetUpError."""
+def environment(lock: Path = LOCK, name: str = "python", cost: str = "about a minute and 0.9 GB") -> Path:
+    """The environment for a lock file and this Python, made if it is new. Raises SetUpError."""
     # ensurepip is what Debian leaves out of a Python without its venv package.
     if importlib.util.find_spec("ensurepip") is None:
         raise SetUpError(f"{sys.executable} cannot make environments: install python3-venv")
-    name = f"python-{fingerprint(LOCK, sys.version, sys.base_prefix)}"
-    return make_once(name, _install)
+    full_name = f"{name}-{fingerprint(lock, sys.version, sys.base_prefix)}"
+    return make_once(full_name, partial(_install, lock, cost))
 
 
-def _install(folder: Path) -> None:
-    with step(f"Python environment from {LOCK.name} (about a minute and 0.9 GB)"):
+def _install(lock: Path, cost: str, folder: Path) -> None:
+    with step(f"Python environment from {lock.relative_to(REPOSITORY)} ({cost})"):
         run([sys.executable, "-m", "venv", folder])
         pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # Compiling every module of three cloud SDKs takes longer than compiling what is imported, later.
-        run([*pip, "--no-compile", "--require-hashes", "--requirement", str(LOCK)])
+        run([*pip, "--no-compile", "--require-hashes", "--requirement", str(lock)])
 
 
 def link(folder: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from lab.setup.environment import REPOSITORY
 
 PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>\S+)(?P<marker> ;[^\\]*)? \\$", re.MULTILINE)
-LOCKS = ("requirements.txt", "requirements-lab.txt")
+LOCKS = ("requirements.txt", "requirements-lab.txt", "policy/requirements.txt")
 
 
 def _pins(name: str) -> set[tuple[str, str]]:
@@ -32,6 +32,10 @@ def test_the_lab_runs_the_very_packages_of_the_program() -> None:
     assert _pins("requirements.txt") <= _pins("requirements-lab.txt")
 
 
+def test_the_policy_pack_runs_the_programs_sdk() -> None:
+    assert {pin for pin in _pins("requirements.txt") if pin[0] == "pulumi"} <= _pins("policy/requirements.txt")
+
+
 def test_the_sdk_is_the_engines_version() -> None:
     go_mod = (REPOSITORY / "lab" / "engine" / "cli" / "go.mod").read_text()
     sdk = dict(_pins("requirements.txt"))["pulumi"]
@@ -39,7 +43,7 @@ def test_the_sdk_is_the_engines_version() -> None:
     assert f"github.com/pulumi/pulumi/pkg/v3 v{sdk}\n" in go_mod
 
 
-@pytest.mark.parametrize("name", ["requirements.in", "requirements-lab.in"])
+@pytest.mark.parametrize("name", ["requirements.in", "requirements-lab.in", "policy/requirements.in"])
 def test_every_requirement_says_why_it_is_there(name: str) -> None:
     lines = [line for line in Path(REPOSITORY / name).read_text().splitlines() if line]
     for before, line in zip(lines, lines[1:], strict=False):
