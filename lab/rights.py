@@ -24,7 +24,7 @@ _OTHER_SERVICES = {"monitoring": "cloudwatch"}
 # prints the end of the console when its time is over.
 _WITHOUT_A_CALL = ("iam:PassRole", "ec2:GetConsoleOutput")
 
-# The same for alarms: the first one in an account that acts on an instance makes CloudWatch's role, and its status checks
+# The same for alarms: the first one in an account that acts on an instance makes CloudWatch's role, and status checks
 # must be readable. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/UsingAlarmActions.html
 _ALARMS_WITHOUT_A_CALL = ("iam:CreateServiceLinkedRole", "ec2:DescribeInstanceStatus")
 _ALARMS = ("cloudwatch:", "sns:")

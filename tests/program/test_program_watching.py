@@ -41,9 +41,8 @@ def test_alarms_add_themselves_and_change_nothing_else(networks: Mapping[str, ob
     assert set(watched.pairs()) - set(without.pairs()) == WITH_EMAIL
     for resource in without.resources:
         same = watched.one(resource.type, resource.name)
-        assert same.request.SerializeToString(deterministic=True) == resource.request.SerializeToString(
-            deterministic=True
-        ), resource.urn
+        assert same.values == resource.values, resource.urn
+        assert watched.dependencies(same) == without.dependencies(resource), resource.urn
 
 
 def test_alarms_are_off_unless_asked_for(dev: Recording) -> None:

@@ -24,6 +24,7 @@ from lab.clouds.oci.credentials import network_client, throw_away_config
 from lab.clouds.oci.server import OciCloud, start_oci
 from lab.clouds.oci.store import Judge
 from lab.clouds.plugins.oci import plugin
+from lab.clouds.plugins.oci_client import SDK_CLIENTS
 from lab.clouds.plugins.servicer import start_plugin
 from lab.clouds.plugins.values import Secret, Values, from_struct, plain, to_struct
 
@@ -254,7 +255,7 @@ def start_engine(tmp_path: Path, provider_config: Values) -> Iterator[Callable[.
         record = tmp_path / "calls.jsonl"
         cloud = start_oci(record=record, behaviour=behaviour)
         environment = {
-            "CLIENT_HOST_OVERRIDES": f"oci_core.VirtualNetworkClient={cloud.endpoint}",
+            "CLIENT_HOST_OVERRIDES": ";".join(f"{client}={cloud.endpoint}" for client in SDK_CLIENTS),
             "PWD": str(tmp_path),
         }
         running = start_plugin(plugin(environment))
