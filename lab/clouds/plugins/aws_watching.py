@@ -47,7 +47,7 @@ def _read_alarm(call: Call, identifier: str, state: Values) -> Values | None:
     [alarm] = found
     tags = cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
     return {
-        **{here: alarm.get(there) or None for here, there in _PLAIN.items()},
+        **{here: None if alarm.get(there) in ("", []) else alarm.get(there) for here, there in _PLAIN.items()},
         "arn": alarm["AlarmArn"],
         "dimensions": {one["Name"]: one["Value"] for one in alarm["Dimensions"]} or None,
         "region": cloudwatch.meta.region_name,

@@ -24,8 +24,8 @@ RESOURCES = {
         Described(
             path="alarms",
             service=MONITORING,
-            fixed=EMPTY,
-            mutable=TAGS | _ALARM | {"body", "messageFormat", "pendingDuration"},
+            fixed=frozenset({"compartmentId"}),
+            mutable=TAGS | _ALARM - {"compartmentId"} | {"body", "messageFormat", "pendingDuration"},
             required=_ALARM,
             force_new=EMPTY,
             computed=frozenset({"state", "timeCreated", "timeUpdated"}),

@@ -30,6 +30,8 @@ from lab.clouds.plugins.values import Secret, Values, from_struct, plain, to_str
 
 COMPARTMENT = "ocid1.compartment.oc1..lab"
 LONG = 60.0
+# Where a type is not in the module Core.
+_MODULES = {"Alarm": "Monitoring", "NotificationTopic": "Ons", "Subscription": "Ons"}
 QUICK = Behaviour(
     settle_seconds=0.4,
     brief_seconds=0.1,
@@ -110,7 +112,7 @@ class Engine:
 
     @staticmethod
     def urn(kind: str, name: str = "it") -> str:
-        token = f"oci:Core/{kind[0].lower()}{kind[1:]}:{kind}"
+        token = f"oci:{_MODULES.get(kind, 'Core')}/{kind[0].lower()}{kind[1:]}:{kind}"
         return f"urn:pulumi:lab::test::{token}::{name}"
 
     def check(self, kind: str, inputs: Values) -> list[tuple[str, str]]:

@@ -130,24 +130,6 @@ def test_a_subscription_is_of_a_known_protocol(topics: Any, subscriptions: Any, 
         subscriptions.create_subscription(details)
 
 
-class Plugin:
-    """The types of the other services through the plugin, whose tokens the engine's helpers do not make."""
-
-    def __init__(self, engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        modules = {"Alarm": "Monitoring", "NotificationTopic": "Ons", "Subscription": "Ons"}
-
-        def urn(kind: str, name: str = "it") -> str:
-            return f"urn:pulumi:lab::test::oci:{modules[kind]}/{kind[0].lower()}{kind[1:]}:{kind}::{name}"
-
-        monkeypatch.setattr(type(engine), "urn", staticmethod(urn))
-        self.engine = engine
-
-
-@pytest.fixture
-def plugin(engine: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    return Plugin(engine, monkeypatch).engine
-
-
 def lives(topic: str) -> list[tuple[str, Values, Values, list[str]]]:
     """(type, inputs, what changes in place, what replaces)."""
     own = {"compartmentId": COMPARTMENT}
@@ -174,27 +156,27 @@ def lives(topic: str) -> list[tuple[str, Values, Values, list[str]]]:
 
 
 @pytest.mark.parametrize("kind", ["Alarm", "NotificationTopic", "Subscription"])
-def test_a_life_through_the_plugin(plugin: Any, kind: str) -> None:
+def test_a_life_through_the_plugin(engine: Any, kind: str) -> None:
     """Made, read back unchanged, updated in place, read back, deleted, gone."""
-    topic, state = plugin.create("NotificationTopic", {"compartmentId": COMPARTMENT, "name": "watching"})
+    topic, state = engine.create("NotificationTopic", {"compartmentId": COMPARTMENT, "name": "watching"})
     assert plain(state)["state"] == "ACTIVE"
     [(_, inputs, changes, replacing)] = [life for life in lives(topic) if life[0] == kind]
-    identifier, made = plugin.create(kind, inputs)
-    assert plugin.read(kind, identifier, inputs, plain(made))[1] == inputs
-    assert plugin.diff(kind, inputs, inputs | changes) == (sorted(changes), [])
-    assert plugin.diff(kind, inputs, inputs | dict.fromkeys(replacing, "x"))[1] == replacing
-    changed = plugin.update(kind, identifier, plain(made), inputs, inputs | changes)
+    identifier, made = engine.create(kind, inputs)
+    assert engine.read(kind, identifier, inputs, plain(made))[1] == inputs
+    assert engine.diff(kind, inputs, inputs | changes) == (sorted(changes), [])
+    assert engine.diff(kind, inputs, inputs | dict.fromkeys(replacing, "x"))[1] == replacing
+    changed = engine.update(kind, identifier, plain(made), inputs, inputs | changes)
     assert {key: changed[key] for key in changes} == changes
-    assert plugin.read(kind, identifier, inputs | changes, changed)[1] == inputs | changes
-    plugin.destroy()
-    assert plugin.read(kind, identifier, inputs, changed) == ("", {}, {})
-    assert plugin.cloud.leftovers() == {}
+    assert engine.read(kind, identifier, inputs | changes, changed)[1] == inputs | changes
+    engine.destroy()
+    assert engine.read(kind, identifier, inputs, changed) == ("", {}, {})
+    assert engine.cloud.leftovers() == {}
 
 
-def test_each_service_is_reached_by_its_own_client(plugin: Any) -> None:
-    plugin.calls()
-    topic, _ = plugin.create("NotificationTopic", {"compartmentId": COMPARTMENT, "name": "watching"})
+def test_each_service_is_reached_by_its_own_client(engine: Any) -> None:
+    engine.calls()
+    topic, _ = engine.create("NotificationTopic", {"compartmentId": COMPARTMENT, "name": "watching"})
     [(_, inputs, _, _)] = [life for life in lives(topic) if life[0] == "Alarm"]
-    plugin.create("Alarm", inputs)
-    made = [operation for operation, status in plugin.calls() if operation.startswith("Create") and status == 200]
+    engine.create("Alarm", inputs)
+    made = [operation for operation, status in engine.calls() if operation.startswith("Create") and status == 200]
     assert made == ["CreateTopic", "CreateAlarm"]
