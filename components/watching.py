@@ -106,8 +106,8 @@ class Watching(pulumi.ComponentResource):
             aws.sns.TopicSubscription(
                 self._name, topic=topic.arn, protocol="email", endpoint=args.email, opts=self._child
             )
-        # The instance recovers by itself as well (its maintenance options), but tells the Health Dashboard alone and is,
-        # by Amazon's word, slower than an alarm's action. Amazon documents both, and neither as excluding the other.
+        # The instance recovers by itself as well (its maintenance options), but tells the Health Dashboard alone, and
+        # later than an alarm's action, as Amazon says. It documents both, and neither as excluding the other.
         # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/cloudwatch-recovery.html
         self._status_alarm(
             "system", SYSTEM_MINUTES, "Amazon's machine below the host fails; EC2 moves the host.", topic, recover=True
