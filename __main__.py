@@ -16,6 +16,7 @@ from components.libreswan_host import LibreswanHost, LibreswanHostArgs
 from components.oci_side import OciSide, OciSideArgs
 from components.providers import make_providers
 from components.tunnel_check import TunnelCheck, TunnelCheckArgs
+from components.watching import Watching, WatchingArgs
 
 project, stack = pulumi.get_project(), pulumi.get_stack()
 try:
@@ -76,6 +77,7 @@ host = LibreswanHost(
     ),
     opts=options,
 )
+proven: list[pulumi.Resource] = []
 if settings.stack.proof:
     proof = TunnelCheck(
         "proof",
@@ -92,7 +94,24 @@ if settings.stack.proof:
         ),
         opts=options,
     )
+    proven = [proof]
     pulumi.export("tunnelStates", proof.states)
+if settings.watching.alarms:
+    watching = Watching(
+        "watching",
+        WatchingArgs(
+            compartment_id=settings.oci.compartment_id,
+            connection_id=oci_side.connection_id,
+            tunnels=oci_side.tunnels,
+            instance_id=host.instance_id,
+            email=settings.watching.alarm_email,
+            defined_tags=settings.oci.defined_tags,
+            tags=tags,
+            after=proven,
+        ),
+        opts=options,
+    )
+    pulumi.export("alarmTopics", watching.topics)
 
 pulumi.export("cpeAddress", aws_side.public_ip)
 pulumi.export("headends", {f"tunnel-{n}": tunnel.headend for n, tunnel in enumerate(oci_side.tunnels, start=1)})

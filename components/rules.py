@@ -35,6 +35,7 @@ def faults(settings: Settings) -> list[str]:
         *_tunnel(settings),
         *_host(settings),
         *_tags(settings),
+        *_watching(settings),
         *_user_data(settings),
     ]
 
@@ -192,6 +193,12 @@ def _tags(settings: Settings) -> Iterator[str]:
     for key in sorted(settings.oci.defined_tags):
         if key.count(".") != 1:
             yield f"definedTags: {key!r} is refused: a defined tag is written Namespace.Key"
+
+
+def _watching(settings: Settings) -> Iterator[str]:
+    watching = settings.watching
+    if watching.alarm_email and not watching.alarms:
+        yield f"alarmEmail: {watching.alarm_email!r} is refused: it is who gets the alarms, so alarms must be true"
 
 
 def _user_data(settings: Settings) -> Iterator[str]:

@@ -202,6 +202,11 @@ class HostSettings(Group):
         return architecture_of(self.instance_type)
 
 
+class WatchingSettings(Group):
+    alarms: bool = False
+    alarm_email: Annotated[str, _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")] | None = None
+
+
 class Settings(BaseModel):
     """All that the stack says about its own project, checked key by key."""
 
@@ -212,3 +217,4 @@ class Settings(BaseModel):
     oci: OciSettings
     tunnel: TunnelSettings
     host: HostSettings
+    watching: WatchingSettings

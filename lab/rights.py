@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lab.clouds.cluster import DEPLOYER
@@ -17,12 +17,21 @@ from lab.lab import USER
 # Operations whose right has another name, as AWS' service authorization reference lists them.
 _OTHER_NAMES = {"GetCallerIdentity": None}
 
+# What a service's requests are signed for, where its rights begin otherwise.
+_OTHER_SERVICES = {"monitoring": "cloudwatch"}
+
 # Needed though no stack that goes well shows it: giving an instance a profile passes the role in it, and the proof
 # prints the end of the console when its time is over.
 _WITHOUT_A_CALL = ("iam:PassRole", "ec2:GetConsoleOutput")
 
+# The same for alarms: the first one in an account that acts on an instance makes CloudWatch's role, and status checks
+# must be readable. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/UsingAlarmActions.html
+_ALARMS_WITHOUT_A_CALL = ("iam:CreateServiceLinkedRole", "ec2:DescribeInstanceStatus")
+_ALARMS = ("cloudwatch:", "sns:")
+
 # Resource types of OCI policies, by the noun of the operation. The longest noun that fits decides.
 # https://docs.oracle.com/en-us/iaas/Content/Identity/Reference/corepolicyreference.htm
+# https://docs.oracle.com/en-us/iaas/Content/Identity/Reference/notificationpolicyreference.htm
 _OCI_TYPES = {
     "Vcn": "vcns",
     "Subnet": "subnets",
@@ -32,17 +41,23 @@ _OCI_TYPES = {
     "Drg": "drgs",
     "Cpe": "cpes",
     "IPSecConnection": "ipsec-connections",
+    "Alarm": "alarms",
+    "Topic": "ons-topics",
+    "Subscription": "ons-subscriptions",
 }
+_OCI_ALARMS = ("alarms", "metrics", "ons-topics", "ons-subscriptions")
 _READING = ("Get", "List")
 
 
 def aws_actions(calls: Iterable[Mapping[str, object]]) -> list[str]:
     """IAM actions of the recorded calls, sorted."""
     actions = {
-        f"{call['service']}:{call['operation']}"
+        f"{_OTHER_SERVICES.get(str(call['service']), call['service'])}:{call['operation']}"
         for call in calls
         if _OTHER_NAMES.get(str(call["operation"]), call["operation"])
     }
+    if any(action.startswith(_ALARMS) for action in actions):
+        actions.update(_ALARMS_WITHOUT_A_CALL)
     return sorted({*actions, *_WITHOUT_A_CALL})
 
 
@@ -55,15 +70,17 @@ def oci_statements(calls: Iterable[Mapping[str, object]]) -> list[str]:
         if not operation.startswith(_READING):
             verbs[kind] = "manage"
         verbs.setdefault(kind, "read")
+    if "alarms" in verbs:
+        # https://docs.oracle.com/en-us/iaas/Content/Identity/Reference/monitoringpolicyreference.htm
+        verbs["metrics"] = "read"
     return [f"Allow group NETWORKERS to {verb} {kind} in compartment NETWORKS" for kind, verb in sorted(verbs.items())]
 
 
 def document(aws_calls: Iterable[Mapping[str, object]], oci_calls: Iterable[Mapping[str, object]]) -> str:
     """docs/rights.md."""
-    policy = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": aws_actions(aws_calls), "Resource": "*"}],
-    }
+    actions, statements = aws_actions(aws_calls), oci_statements(oci_calls)
+    for_alarms = [action for action in actions if action.startswith(_ALARMS) or action in _ALARMS_WITHOUT_A_CALL]
+    statements_for_alarms = [one for one in statements if one.split(" in ")[0].endswith(_OCI_ALARMS)]
     return "\n".join(
         [
             "# Least rights",
@@ -74,18 +91,29 @@ def document(aws_calls: Iterable[Mapping[str, object]], oci_calls: Iterable[Mapp
             "",
             "## AWS",
             "",
-            "```json",
-            json.dumps(policy, indent=2),
-            "```",
+            *_policy([action for action in actions if action not in for_alarms]),
             "",
             "## OCI",
             "",
             "```",
-            *oci_statements(oci_calls),
+            *(one for one in statements if one not in statements_for_alarms),
+            "```",
+            "",
+            "## With `alarms`",
+            "",
+            *_policy(for_alarms),
+            "",
+            "```",
+            *statements_for_alarms,
             "```",
             "",
         ]
     )
+
+
+def _policy(actions: Sequence[str]) -> list[str]:
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    return ["```json", json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2), "```"]
 
 
 def _oci_type(operation: str) -> str:

@@ -11,6 +11,7 @@ from lab.clouds.aws.server import AwsCloud, start_aws
 from lab.clouds.oci.behaviour import Behaviour
 from lab.clouds.oci.server import OciCloud, start_oci
 from lab.clouds.plugins import aws, command, oci
+from lab.clouds.plugins.oci_client import SDK_CLIENTS
 from lab.clouds.plugins.servicer import RunningPlugin, start_plugin
 from lab.clouds.tunnel_rule import TunnelRule
 from lab.machines import Machines, Packets
@@ -66,7 +67,7 @@ class Clouds:
             "AWS_ACCESS_KEY_ID": DEPLOYER,
             "AWS_SECRET_ACCESS_KEY": "not-a-secret",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "CLIENT_HOST_OVERRIDES": f"oci_core.VirtualNetworkClient={self.oci.endpoint}",
+            "CLIENT_HOST_OVERRIDES": ";".join(f"{client}={self.oci.endpoint}" for client in SDK_CLIENTS),
             "OCI_STATUS_LAG_SECONDS": str(self._status_lag_seconds),
             "LAB_FAULTS": str(self.faults),
             "LAB_RECORD": str(self.record),

@@ -21,6 +21,12 @@ def given() -> Recording:
 
 
 @pytest.fixture(scope="session")
+def watched() -> Recording:
+    """`dev` with alarms that somebody gets."""
+    return record({"alarms": True, "alarmEmail": "network@example.com"})
+
+
+@pytest.fixture(scope="session")
 def preview() -> Recording:
     """`dev` on an empty stack, where nothing a cloud computes is known."""
     return record(preview=True)

@@ -135,6 +135,10 @@ def compute(type_token: str, name: str, inputs: Values) -> Values:
             # Secret as a whole, for its standard input is.
             states = [{"id": t, "vpnIp": a, "status": "UP"} for t, a in sorted(HEADENDS.items())]
             return {"stdout": Secret(json.dumps(states))}
+        case "oci:Ons/notificationTopic:NotificationTopic":
+            return {"topicId": "ocid1.onstopic.oc1.iad.made"}
+        case "aws:sns/topic:Topic":
+            return {"arn": "arn:aws:sns:us-east-1:123456789012:watching-1234567"}
         case "aws:ssm/parameter:Parameter":
             return {"arn": f"arn:aws:ssm:us-east-1:123456789012:parameter{inputs['name']}", "version": 1}
         case _ if type_token.startswith("aws:iam/"):

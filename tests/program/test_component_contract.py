@@ -11,6 +11,7 @@ from components.aws_side import AwsSide
 from components.libreswan_host import LibreswanHost
 from components.oci_side import OciSide
 from components.tunnel_check import TunnelCheck
+from components.watching import Watching
 from tests.program.pretend_clouds import GIVEN, record
 from tests.program.recording import ROOT, Recording
 
@@ -19,15 +20,16 @@ COMPONENTS: dict[str, type[pulumi.ComponentResource]] = {
     "oci": OciSide,
     "host": LibreswanHost,
     "proof": TunnelCheck,
+    "watching": Watching,
 }
 
 
 @pytest.fixture(scope="module")
-def everything(dev: Recording, given: Recording) -> list[Recording]:
+def everything(dev: Recording, given: Recording, watched: Recording) -> list[Recording]:
     """Runs that between them create every type of resource the program knows."""
     many = record({"vpcCidrs": ["10.0.0.0/16", "10.1.0.0/16"]})
     mixed = record({**GIVEN, "vcnSubnetCidrs": ["172.16.0.0/24"], "clientSubnetCidrs": ["10.0.1.0/24"]})
-    return [dev, given, many, mixed]
+    return [dev, given, many, mixed, watched]
 
 
 def test_these_are_all_components() -> None:
@@ -41,10 +43,10 @@ def test_these_are_all_components() -> None:
 
 @pytest.mark.parametrize("name", COMPONENTS)
 class TestContract:
-    def test_the_type_token_is_the_documented_one(self, dev: Recording, name: str) -> None:
+    def test_the_type_token_is_the_documented_one(self, watched: Recording, name: str) -> None:
         component = COMPONENTS[name]
         [documented] = re.findall(r"\*\*Type:\*\* `([^`]+)`", component.__doc__ or "")
-        [registered] = [r.type for r in dev.resources if r.is_component and r.name == name]
+        [registered] = [r.type for r in watched.resources if r.is_component and r.name == name]
         assert registered == documented
         package, module, class_name = documented.split(":")
         assert (package, class_name) == ("aws-oci-libreswan", component.__name__)
@@ -64,9 +66,9 @@ class TestContract:
         }
         assert created == documented
 
-    def test_it_registers_its_outputs_once(self, dev: Recording, name: str) -> None:
-        [urn] = [r.urn for r in dev.resources if r.is_component and r.name == name]
-        assert dev.outputs[urn]
+    def test_it_registers_its_outputs_once(self, watched: Recording, name: str) -> None:
+        [urn] = [r.urn for r in watched.resources if r.is_component and r.name == name]
+        assert watched.outputs[urn]
 
 
 def recording_parent(recording: Recording, urn: str) -> str | None:

@@ -29,7 +29,7 @@ def in_cloud(recording: Recording, cloud: str) -> list[Resource]:
     return [r for r in recording.resources if r.type.startswith(f"{cloud}:")]
 
 
-@pytest.fixture(params=["dev", "given", "tagged"])
+@pytest.fixture(params=["dev", "given", "tagged", "watched"])
 def recording(request: pytest.FixtureRequest) -> Recording:
     if request.param == "tagged":
         return record({"tags": MOST_TAGS, "definedTags": {"Operations.CostCenter": "42"}})
@@ -59,7 +59,7 @@ def test_every_oci_resource_that_takes_tags_has_them(recording: Recording) -> No
 
 
 def test_given_and_defined_tags_are_on_everything() -> None:
-    recording = record({"tags": {"team": "network"}, "definedTags": {"Operations.CostCenter": "42"}})
+    recording = record({"tags": {"team": "network"}, "definedTags": {"Operations.CostCenter": "42"}, "alarms": True})
     for resource in recording.resources:
         if resource.type.startswith("aws:") and takes(resource, "tags"):
             assert resource.inputs["tags"]["team"] == "network", resource.urn

@@ -18,13 +18,13 @@ from components import configuration
 from components.configuration import SettingError
 from components.host_os import HOST_OS
 from components.providers import _arguments
-from components.settings import AwsSettings, HostSettings, OciSettings, StackSettings, TunnelSettings
+from components.settings import AwsSettings, HostSettings, OciSettings, StackSettings, TunnelSettings, WatchingSettings
 from tests.pure.stacks import SECRET, VALID, parse, texts
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
 SCHEMA: dict[str, dict[str, Any]] = PROJECT["config"]
-GROUPS = (StackSettings, AwsSettings, OciSettings, TunnelSettings, HostSettings)
+GROUPS = (StackSettings, AwsSettings, OciSettings, TunnelSettings, HostSettings, WatchingSettings)
 
 
 def default_text(key: str) -> str | None:

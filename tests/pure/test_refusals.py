@@ -45,6 +45,12 @@ CASES: list[Case] = [
         {"upgradeWindow": "Sunday 3am"},
         "upgradeWindow: 'Sunday 3am' is refused: a day of the week and a time, as in Sun 03:00",
     ),
+    ({"alarms": True, "alarmEmail": "network"}, "alarmEmail: 'network' is refused: an e-mail address"),
+    ({"alarms": True, "alarmEmail": "a b@example.com"}, "alarmEmail: 'a b@example.com' is refused: an e-mail address"),
+    (
+        {"alarmEmail": "network@example.com"},
+        "alarmEmail: 'network@example.com' is refused: it is who gets the alarms, so alarms must be true",
+    ),
     ({"rootVolumeGib": 9}, "rootVolumeGib: '9' is refused: Input should be greater than or equal to 10"),
     ({"imageRevision": 0}, "imageRevision: '0' is refused: Input should be greater than or equal to 1"),
     (

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.route_tables import Route, RouteTable
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 from moto.iam.models import iam_backends
+from moto.sns.models import sns_backends
 from moto.ssm.models import ssm_backends
 
 from lab.clouds.aws.images import ACCOUNT
@@ -36,6 +38,9 @@ def leftovers(region: str) -> dict[str, list[str]]:
         "roles": (role.name for role in iam.roles.values()),
         "instanceProfiles": (profile.name for profile in iam.instance_profiles.values()),
         "policies": (arn for arn in iam.managed_policies if ":aws:policy/" not in arn),
+        "alarms": cloudwatch_backends[ACCOUNT][region].alarms,
+        "topics": sns_backends[ACCOUNT][region].topics,
+        "subscriptions": sns_backends[ACCOUNT][region].subscriptions,
         "parameters": (name for name in parameters if not name.startswith("/aws/")),
     }
     sorted_ids = {kind: sorted(ids) for kind, ids in found.items()}

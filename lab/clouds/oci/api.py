@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,10 @@ class Answer:
     status: int = 200
 
 
+# Oracle's services that are here, by the version in their paths.
+CORE, MONITORING, NOTIFICATIONS = "20160918", "20180401", "20181201"
+SERVICES = {CORE: "core", MONITORING: "monitoring", NOTIFICATIONS: "ons"}
+
 Handler = Callable[[Store, Request], Answer]
 Observer = Callable[[Store, Request], None]
 
@@ -43,10 +47,11 @@ class Route:
     handle: Handler
     observe: Observer | None = None
     """Runs before `handle`, without the store's lock: it may ask the world outside."""
+    version: str = CORE
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template))
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", f"/{self.version}{self.template}"))
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Collection:
     filters: Sequence[str] = ("vcnId",)
     """Query parameters that are attributes, beside compartmentId, displayName and lifecycleState."""
     required_filters: Sequence[str] = ("compartmentId",)
+    version: str = CORE
 
 
 _COMMON_FILTERS = ("compartmentId", "displayName", "lifecycleState")
@@ -129,7 +135,7 @@ def routes_of(collection: Collection) -> list[Route]:
         routes.append(Route("PUT", one, f"Update{collection.noun}", _update(collection)))
     if collection.delete:
         routes.append(Route("DELETE", one, f"Delete{collection.noun}", _delete(collection)))
-    return routes
+    return [replace(route, version=collection.version) for route in routes]
 
 
 def _target(store: Store, request: Request, collection: Collection) -> Resource:

@@ -7,17 +7,21 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from oci.core import models as sdk
+from oci.core import models as core
+from oci.monitoring import models as monitoring
+from oci.ons import models as notifications
 
 from lab.clouds.oci.errors import ApiError, invalid, missing
 
+# No two of them have a model of the same name.
+_SDK: dict[str, Any] = {**vars(core), **vars(monitoring), **vars(notifications)}
 _UNRECOGNISED = "UNKNOWN_ENUM_VALUE"
 _REQUIRED = "**[Required]**"
 _PLAIN: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}
 
 
 def checked(model: str, body: object) -> dict[str, Any]:
-    """The body without its nulls. Raises 400 naming the first attribute that `oci.core.models` refuses."""
+    """The body without its nulls. Raises 400 naming the first attribute that the model refuses."""
     return _object(model, body, "")
 
 
@@ -71,7 +75,7 @@ def _time(value: object, path: str) -> str:
 
 def _concrete(model: str, body: dict[str, Any], path: str) -> str:
     """The subtype that the body's discriminator names, as the SDK itself finds it."""
-    subtype = getattr(getattr(sdk, model), "get_subtype", None)
+    subtype = getattr(_SDK[model], "get_subtype", None)
     if subtype is None:
         return model
     try:
@@ -83,7 +87,7 @@ def _concrete(model: str, body: dict[str, Any], path: str) -> str:
 @cache
 def _shape(model: str) -> tuple[dict[str, tuple[str, str]], frozenset[str]]:
     """(API attribute -> SDK attribute and declared type, required API attributes)."""
-    kind = getattr(sdk, model)
+    kind = _SDK[model]
     blank = kind()
     attributes = {api: (name, blank.swagger_types[name]) for name, api in blank.attribute_map.items()}
     required = frozenset(
@@ -94,7 +98,7 @@ def _shape(model: str) -> tuple[dict[str, tuple[str, str]], frozenset[str]]:
 
 def _check_enums(model: str, body: dict[str, Any], path: str) -> None:
     attributes, _ = _shape(model)
-    probe = getattr(sdk, model)()
+    probe = _SDK[model]()
     for key, value in body.items():
         name = attributes[key][0]
         try:

@@ -53,6 +53,10 @@ DRG_ROUTE_DISTRIBUTION = Kind("drgroutedistribution")
 CPE = Kind("cpe", None)
 CONNECTION = Kind("ipsecconnection")
 TUNNEL = Kind("ipsectunnel")
+ALARM = Kind("alarm", Lifecycle("ACTIVE", "ACTIVE", "DELETING", "DELETED"))
+# A topic that has gone is a 404 at once. A subscription is PENDING until its owner follows the link in a mail.
+TOPIC = Kind("onstopic", Lifecycle("CREATING", "ACTIVE", "DELETING", "DELETING"))
+SUBSCRIPTION = Kind("onssubscription", Lifecycle("PENDING", "PENDING", "DELETED", "DELETED"))
 
 
 @dataclass

@@ -14,6 +14,7 @@ from lab.clouds.plugins import (
     aws_network_lookups,
     aws_routing,
     aws_security,
+    aws_watching,
 )
 from lab.clouds.plugins.aws_client import configured_region, explain
 from lab.clouds.plugins.table import Failure, Plugin
@@ -27,6 +28,7 @@ _TABLES = (
     aws_network.RESOURCES,
     aws_routing.RESOURCES,
     aws_security.RESOURCES,
+    aws_watching.RESOURCES,
 )
 
 _NESTED = {"defaultTags": {"tags"}, "ignoreTags": {"keys", "keyPrefixes"}}

@@ -1,4 +1,4 @@
-"""Calls of Oracle's core API for the stand-in of pulumi-oci, through Oracle's SDK: sign-in, retries, waits.
+"""Calls of Oracle's APIs for the stand-in of pulumi-oci, through Oracle's SDK: sign-in, retries, waits.
 
 As terraform-provider-oci does it (`internal/tfresource/retry.go`): 409 is retried for 2 minutes unless the file of
 `retriesConfigFile` says otherwise, 429 for 10 minutes. Its pauses are shorter here, to keep the lab quick.
@@ -17,12 +17,24 @@ from typing import Any
 import oci
 from oci.core import VirtualNetworkClient
 from oci.exceptions import ServiceError
+from oci.monitoring import MonitoringClient
+from oci.ons import NotificationControlPlaneClient, NotificationDataPlaneClient
 
 from lab.clouds.oci.credentials import throw_away_key
 from lab.clouds.plugins.table import Call, Failure, ProviderError
 from lab.clouds.plugins.values import UNKNOWN, Values
 
-_SERVICE = "oci_core.VirtualNetworkClient"
+# The SDK's client of each service, by the name under which CLIENT_HOST_OVERRIDES has its host.
+CORE = "oci_core.VirtualNetworkClient"
+MONITORING = "oci_monitoring.MonitoringClient"
+TOPICS = "oci_ons.NotificationControlPlaneClient"
+SUBSCRIPTIONS = "oci_ons.NotificationDataPlaneClient"
+SDK_CLIENTS = {
+    CORE: VirtualNetworkClient,
+    MONITORING: MonitoringClient,
+    TOPICS: NotificationControlPlaneClient,
+    SUBSCRIPTIONS: NotificationDataPlaneClient,
+}
 _RETRY_SECONDS = {409: 120.0, 429: 600.0, 500: 120.0}
 _DEFAULT_TIMEOUT = 20 * 60.0
 _LONGEST_PAUSE = 2.0
@@ -98,9 +110,10 @@ def _key(found: Values) -> str:
 
 @dataclass(frozen=True)
 class Api:
-    """Oracle's core API as one operation of the plugin sees it: API attribute names, plain bodies."""
+    """One of Oracle's APIs as an operation of the plugin sees it: API attribute names, plain bodies."""
 
     call: Call
+    service: str = CORE
 
     def get(self, path: str, **query: Any) -> Any:
         return self._retried("GET", path, None, query)
@@ -184,7 +197,7 @@ class Api:
             raise ProviderError("cancelled")
 
     def _send(self, method: str, path: str, body: Values | None, query: Values) -> Any:
-        client = _client(self.call.config, self.call.environment)
+        client = _client(self.service, self.call.config, self.call.environment)
         response = client.base_client.call_api(
             resource_path=f"/{path}",
             method=method,
@@ -196,16 +209,16 @@ class Api:
         return response.data
 
 
-def _client(config: Mapping[str, Any], environment: Mapping[str, str]) -> Any:
+def _client(service: str, config: Mapping[str, Any], environment: Mapping[str, str]) -> Any:
     found = settings(config, environment)
-    endpoint = _endpoint(environment)
+    endpoint = _endpoint(service, environment)
     api_key = str(found.get("auth", "ApiKey")).lower() == "apikey"
     # The other modes have no key to sign with here, and whoever stands in for Oracle verifies nothing.
     key = _key(found) if api_key else throw_away_key()
-    identity = (endpoint, str(found.get("region")), str(found.get("userOcid")), key)
+    identity = (service, endpoint, str(found.get("region")), str(found.get("userOcid")), key)
     with _lock:
         if identity not in _clients:
-            _clients[identity] = VirtualNetworkClient(
+            _clients[identity] = SDK_CLIENTS[service](
                 {
                     "tenancy": found.get("tenancyOcid", "ocid1.tenancy.oc1..lab"),
                     "user": found.get("userOcid", "ocid1.user.oc1..lab"),
@@ -220,13 +233,13 @@ def _client(config: Mapping[str, Any], environment: Mapping[str, str]) -> Any:
         return _clients[identity]
 
 
-def _endpoint(environment: Mapping[str, str]) -> str:
+def _endpoint(service: str, environment: Mapping[str, str]) -> str:
     for item in environment.get("CLIENT_HOST_OVERRIDES", "").split(";"):
-        service, _, host = item.partition("=")
-        if service.strip() == _SERVICE and host:
+        name, _, host = item.partition("=")
+        if name.strip() == service and host:
             return host.strip()
     # A stand-in that found its way to the real cloud would be no stand-in.
-    raise ProviderError(f"CLIENT_HOST_OVERRIDES must say where {_SERVICE} is")
+    raise ProviderError(f"CLIENT_HOST_OVERRIDES must say where {service} is")
 
 
 def explain(error: Exception) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.clouds.plugins import oci_shapes as shapes
-from lab.clouds.plugins.oci_client import Api
+from lab.clouds.plugins.oci_client import CORE, Api
 from lab.clouds.plugins.table import EMPTY, Call, InitFailedError, ProviderError, Resource
 from lab.clouds.plugins.values import Values
 
@@ -24,6 +24,9 @@ class Described:
 
     path: str
     """Its collection, e.g. `subnets`."""
+    service: str = CORE
+    identity: str = "id"
+    """The attribute that is its OCID."""
     fixed: frozenset[str]
     """Inputs that only a create sends."""
     mutable: frozenset[str]
@@ -37,6 +40,9 @@ class Described:
     """State that a create waits for; empty: none."""
     ended: str = "TERMINATED"
     """State that a delete waits for; empty: none."""
+    auto_name: str | None = None
+    update_answers: bool = True
+    """False where the answer to an update is not the resource, which is then read again."""
     to_api: Body = lambda sent: sent
     update_to_api: Body | None = None
     """Where an update takes another form than a create."""
@@ -53,37 +59,39 @@ def resource(described: Described) -> Resource:
         return described.from_api(api, shapes.properties(found, ignored))
 
     def settled(api: Api, found: Values) -> Values:
-        path = f"{described.path}/{found['id']}"
+        path = f"{described.path}/{found[described.identity]}"
         if described.ready and found.get("lifecycleState") != described.ready:
             return api.wait(path, (described.ready,), lambda: api.find(path)) or found
         return found
 
     def create(call: Call, given: Values) -> tuple[str, Values]:
-        api = Api(call)
+        api = Api(call, described.service)
         made = api.post(described.path, described.to_api(shapes.body(given, inputs)))
         try:
-            return str(made["id"]), outputs(api, settled(api, made))
+            return str(made[described.identity]), outputs(api, settled(api, made))
         except ProviderError as late:
-            raise InitFailedError(str(made["id"]), shapes.properties(made), str(late)) from None
+            raise InitFailedError(str(made[described.identity]), shapes.properties(made), str(late)) from None
 
     def read(call: Call, identifier: str, _state: Values) -> Values | None:
-        api = Api(call)
+        api = Api(call, described.service)
         found = api.find(f"{described.path}/{identifier}")
         if found is None or (described.ended and found.get("lifecycleState") == described.ended):
             return None
         return outputs(api, found)
 
     def update(call: Call, identifier: str, old: Values, given: Values) -> Values:
-        api = Api(call)
+        api = Api(call, described.service)
         if old.get("compartmentId") != given.get("compartmentId") and "compartmentId" in described.fixed & given.keys():
             raise ProviderError("the stand-in oci plugin cannot move a resource to another compartment")
         described.before_update(api, identifier, old, given)
         in_api_form = described.update_to_api or described.to_api
         sent = in_api_form(shapes.body(given, described.mutable))
-        return outputs(api, settled(api, api.put(f"{described.path}/{identifier}", sent)))
+        path = f"{described.path}/{identifier}"
+        answer = api.put(path, sent)
+        return outputs(api, settled(api, answer if described.update_answers else api.get(path)))
 
     def delete(call: Call, identifier: str, _state: Values) -> None:
-        Api(call).remove(f"{described.path}/{identifier}", described.ended or None)
+        Api(call, described.service).remove(f"{described.path}/{identifier}", described.ended or None)
 
     return Resource(
         inputs=inputs,
@@ -91,6 +99,7 @@ def resource(described: Described) -> Resource:
         force_new=described.force_new,
         computed=described.computed | inputs - described.required,
         unordered=described.unordered,
+        auto_name=described.auto_name,
         create=create,
         read=read,
         update=update,

@@ -24,11 +24,14 @@ from lab.clouds.oci.credentials import network_client, throw_away_config
 from lab.clouds.oci.server import OciCloud, start_oci
 from lab.clouds.oci.store import Judge
 from lab.clouds.plugins.oci import plugin
+from lab.clouds.plugins.oci_client import SDK_CLIENTS
 from lab.clouds.plugins.servicer import start_plugin
 from lab.clouds.plugins.values import Secret, Values, from_struct, plain, to_struct
 
 COMPARTMENT = "ocid1.compartment.oc1..lab"
 LONG = 60.0
+# Where a type is not in the module Core.
+_MODULES = {"Alarm": "Monitoring", "NotificationTopic": "Ons", "Subscription": "Ons"}
 QUICK = Behaviour(
     settle_seconds=0.4,
     brief_seconds=0.1,
@@ -109,7 +112,7 @@ class Engine:
 
     @staticmethod
     def urn(kind: str, name: str = "it") -> str:
-        token = f"oci:Core/{kind[0].lower()}{kind[1:]}:{kind}"
+        token = f"oci:{_MODULES.get(kind, 'Core')}/{kind[0].lower()}{kind[1:]}:{kind}"
         return f"urn:pulumi:lab::test::{token}::{name}"
 
     def check(self, kind: str, inputs: Values) -> list[tuple[str, str]]:
@@ -254,7 +257,7 @@ def start_engine(tmp_path: Path, provider_config: Values) -> Iterator[Callable[.
         record = tmp_path / "calls.jsonl"
         cloud = start_oci(record=record, behaviour=behaviour)
         environment = {
-            "CLIENT_HOST_OVERRIDES": f"oci_core.VirtualNetworkClient={cloud.endpoint}",
+            "CLIENT_HOST_OVERRIDES": ";".join(f"{client}={cloud.endpoint}" for client in SDK_CLIENTS),
             "PWD": str(tmp_path),
         }
         running = start_plugin(plugin(environment))

@@ -16,6 +16,7 @@ from tests.clouds.plugins.amazon import (
     ACL,
     ACL_ASSOCIATION,
     ACL_RULE,
+    ALARM,
     CIDR,
     EGRESS,
     EIP,
@@ -31,8 +32,10 @@ from tests.clouds.plugins.amazon import (
     ROLE_POLICY,
     ROUTE,
     SUBNET,
+    SUBSCRIPTION,
     TABLE,
     TABLE_ASSOCIATION,
+    TOPIC,
     TRUST,
     VPC,
     Network,
@@ -140,6 +143,16 @@ UPDATES = [
         lambda n: {"name": "/a", "type": "SecureString", "value": Secret("old"), "tags": {"a": "b"}},
         lambda n: {"name": "/a", "type": "SecureString", "value": Secret("new"), "description": "d"},
     ),
+    case(
+        ALARM,
+        lambda n: alarm(alarmActions=["arn:aws:automate:eu-central-1:ec2:recover"], tags={"a": "b"}),
+        lambda n: alarm(evaluationPeriods=5, okActions=["arn:aws:sns:eu-central-1:1:t"], tags={"a": "c", "d": "e"}),
+    ),
+    case(TOPIC, lambda n: {"tags": {"a": "b"}}, lambda n: {"tags": {"a": "c"}}),
+    case(
+        SUBSCRIPTION,
+        lambda n: {"topic": n.engine.create(TOPIC, {}).id, "protocol": "email", "endpoint": "network@example.com"},
+    ),
     case(CIDR, lambda n: {"vpcId": n.vpc, "cidrBlock": "10.1.0.0/16"}),
     case(
         ACL_RULE,
@@ -185,6 +198,21 @@ UPDATES = [
         ),
     ),
 ]  # fmt: skip
+
+
+def alarm(**more: Any) -> Values:
+    return {
+        "namespace": "AWS/EC2",
+        "metricName": "StatusCheckFailed_System",
+        "dimensions": {"InstanceId": "i-0123456789abcdef0"},
+        "statistic": "Maximum",
+        "comparisonOperator": "GreaterThanOrEqualToThreshold",
+        "threshold": 1,
+        "period": 60,
+        "evaluationPeriods": 2,
+        "alarmDescription": "what it means",
+        **more,
+    }
 
 
 def policy(action: str) -> str:
