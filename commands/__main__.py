@@ -6,16 +6,24 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TextIO
 
 from commands import check_tunnels, one_rule, wait_for_tunnels
 from commands.invocation import CommandError, Invocation, SignInSettings
+
+
+def _doctor(invocation: Invocation) -> None:
+    # Imported when asked for: the other commands run many times in an `up`, and have no need of the program's settings.
+    import_module("commands.doctor").run(invocation)
+
 
 COMMANDS: Mapping[str, Callable[[Invocation], None]] = {
     "wait-for-tunnels": wait_for_tunnels.run,
     "check-tunnels": check_tunnels.run,
     "add-rule": one_rule.add,
     "remove-rule": one_rule.remove,
+    "doctor": _doctor,
 }
 
 

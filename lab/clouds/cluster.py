@@ -66,7 +66,9 @@ class Clouds:
             "AWS_ACCESS_KEY_ID": DEPLOYER,
             "AWS_SECRET_ACCESS_KEY": "not-a-secret",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "CLIENT_HOST_OVERRIDES": f"oci_core.VirtualNetworkClient={self.oci.endpoint}",
+            "CLIENT_HOST_OVERRIDES": (
+                f"oci_core.VirtualNetworkClient={self.oci.endpoint};oci_limits.LimitsClient={self.oci.endpoint}"
+            ),
             "OCI_STATUS_LAG_SECONDS": str(self._status_lag_seconds),
             "LAB_FAULTS": str(self.faults),
             "LAB_RECORD": str(self.record),

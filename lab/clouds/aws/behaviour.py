@@ -34,6 +34,8 @@ class Behaviour:
     """Text of an instance's serial console, by instance id: what GetConsoleOutput serves where nothing boots."""
     withdrawn: set[tuple[str, str]] = field(default_factory=set)
     """(instance type, zone) pairs that are not offered, whatever moto's data says."""
+    quotas: dict[tuple[str, str], float] = field(default_factory=dict)
+    """What Service Quotas says, by service and code of the quota. Said only: nothing is refused for it."""
     shutting_down: dict[str, float] = field(default_factory=dict)
     """Moment (monotonic seconds) at which an instance is terminated, by instance id."""
     elastic_addresses: Iterator[str] = field(default_factory=_elastic_addresses)

@@ -13,6 +13,9 @@ from lab.clouds.oci.errors import incorrect_state, invalid, missing
 from lab.clouds.oci.models import checked
 from lab.clouds.oci.store import Body, Kind, Resource, Store
 
+# Of the core services' API, first part of its paths.
+CORE_VERSION = "/20160918"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -43,10 +46,11 @@ class Route:
     handle: Handler
     observe: Observer | None = None
     """Runs before `handle`, without the store's lock: it may ask the world outside."""
+    version: str = CORE_VERSION
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template))
+        return re.compile(self.version + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.template))
 
 
 @dataclass(frozen=True)

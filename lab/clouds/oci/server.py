@@ -1,4 +1,4 @@
-"""An emulator of Oracle's core networking API (`/20160918/...`) on 127.0.0.1.
+"""An emulator of Oracle's core networking API (`/20160918/...`) on 127.0.0.1, and of what its limits service says.
 
 Oracle's own SDK works against it unchanged (`service_endpoint=`). A request must be signed, but its signature
 is not verified, and there is no policy: whoever asks may.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from lab.clouds.oci import connections, cpes, drg_routes, drgs, groups, tunnels, vcns
+from lab.clouds.oci import connections, cpes, drg_routes, drgs, groups, limits, tunnels, vcns
 from lab.clouds.oci.api import Answer, Request, Route
 from lab.clouds.oci.behaviour import USUAL, Behaviour
 from lab.clouds.oci.clock import Clock
@@ -35,8 +35,6 @@ from lab.clouds.oci.store import (
     Judge,
     Store,
 )
-
-_VERSION = "/20160918"
 
 
 @dataclass
@@ -135,14 +133,14 @@ class OciCloud:
             # A fault of the emulator or of the judge: said here, since the caller's SDK only retries.
             traceback.print_exc()
             answer = Answer({"code": "InternalServerError", "message": f"emulator: {fault!r}"}, status=500)
-        self._note(_caller(headers), operation, answer.status)
+        service = "limits" if route and route.version == limits.VERSION else "core"
+        self._note(_caller(headers), service, operation, answer.status)
         return answer
 
     def _find(self, method: str, path: str) -> tuple[Route | None, dict[str, str]]:
-        if path.startswith(f"{_VERSION}/"):
-            for route in self.routes:
-                if route.method == method and (match := route.pattern.fullmatch(path.removeprefix(_VERSION))):
-                    return route, {name: unquote(value) for name, value in match.groupdict().items()}
+        for route in self.routes:
+            if route.method == method and (match := route.pattern.fullmatch(path)):
+                return route, {name: unquote(value) for name, value in match.groupdict().items()}
         return None, {}
 
     def _injected(self, operation: str) -> None:
@@ -152,9 +150,9 @@ class OciCloud:
                 fault.times -= 1
                 raise ApiError(fault.status, fault.code, f"injected into {operation}")
 
-    def _note(self, caller: str, operation: str, status: int) -> None:
+    def _note(self, caller: str, service: str, operation: str, status: int) -> None:
         if self.record:
-            line = json.dumps({"caller": caller, "service": "core", "operation": operation, "status": status})
+            line = json.dumps({"caller": caller, "service": service, "operation": operation, "status": status})
             with self.store.lock, self.record.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
 
@@ -221,6 +219,7 @@ def start_oci(
         *cpes.routes(),
         *connections.routes(),
         *tunnels.routes(judge),
+        *limits.routes(),
     ]
     cloud = OciCloud(Store(behaviour, clock), routes, record)
     cloud.start(port)
