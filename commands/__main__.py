@@ -13,9 +13,13 @@ from commands import check_tunnels, one_rule, wait_for_tunnels
 from commands.invocation import CommandError, Invocation, SignInSettings
 
 
+# Imported when asked for: the other commands run many times in an `up`, and have no need of the program's settings.
 def _doctor(invocation: Invocation) -> None:
-    # Imported when asked for: the other commands run many times in an `up`, and have no need of the program's settings.
     import_module("commands.doctor").run(invocation)
+
+
+def _field_report(invocation: Invocation) -> None:
+    import_module("commands.field_report").run(invocation)
 
 
 COMMANDS: Mapping[str, Callable[[Invocation], None]] = {
@@ -24,6 +28,7 @@ COMMANDS: Mapping[str, Callable[[Invocation], None]] = {
     "add-rule": one_rule.add,
     "remove-rule": one_rule.remove,
     "doctor": _doctor,
+    "field-report": _field_report,
 }
 
 

@@ -28,7 +28,7 @@ def run(invocation: Invocation) -> None:
     """
     stack = read_stack(invocation)
     rows = examine(stack, invocation.environment, time.time())
-    invocation.answer(stack.sign_in.masked(table(rows)))
+    invocation.answer(stack.masked(table(rows)))
     wrong = [each.check for each in rows if each.state == "wrong"]
     if wrong:
         raise CommandError(f"{len(wrong)} of {len(rows)} checks of stack {stack.name} are wrong: {', '.join(wrong)}")

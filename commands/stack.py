@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from commands.invocation import CommandError, Invocation, SignInSettings
+from commands.invocation import BLANK, SHORTEST_SECRET, CommandError, Invocation, SignInSettings
 from components import configuration
 from components.labels import Tags
 
@@ -35,6 +35,19 @@ class Stack:
     def sign_in(self) -> SignInSettings:
         """The oci:* and aws:* configuration, as the program hands it to its commands. Raises CommandError."""
         return SignInSettings.parse(json.dumps({cloud: self.values(cloud)[0] for cloud in ("aws", "oci")}))
+
+    @property
+    def secrets(self) -> list[str]:
+        """The values of all keys that are secret, whatever they are about, the longest first."""
+        values: dict[str, str] = json.loads(self.environment["PULUMI_CONFIG"])
+        secret = [values[key] for key in json.loads(self.environment["PULUMI_CONFIG_SECRET_KEYS"])]
+        return sorted((value for value in secret if len(value) >= SHORTEST_SECRET), key=len, reverse=True)
+
+    def masked(self, text: str) -> str:
+        """The text with all secrets of the stack blanked out."""
+        for secret in self.secrets:
+            text = text.replace(secret, BLANK)
+        return self.sign_in.masked(text)
 
     @property
     def tags(self) -> Tags:
@@ -76,6 +89,16 @@ def read_outputs(invocation: Invocation, stack: Stack) -> dict[str, Any]:
     except ValueError:
         raise CommandError("`pulumi stack output --json` gave something else than an object") from None
     return outputs
+
+
+def read_history(invocation: Invocation, stack: Stack) -> list[dict[str, Any]]:
+    """The stack's last updates, the newest first. Raises CommandError."""
+    text = pulumi(invocation, "stack", "history", "--json", "--page-size", "10", "--stack", stack.name)
+    try:
+        updates: list[dict[str, Any]] = json.loads(text)
+    except ValueError:
+        raise CommandError("`pulumi stack history --json` gave something else than a list") from None
+    return updates
 
 
 def project_name(text: str) -> str:

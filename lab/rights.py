@@ -32,8 +32,16 @@ _OCI_TYPES = {
     "Drg": "drgs",
     "Cpe": "cpes",
     "IPSecConnection": "ipsec-connections",
+    "ResourceAvailability": "resource-availability",
 }
 _READING = ("Get", "List")
+
+# What the two commands of a person ask for beside that; their tests compare it with their recorded calls.
+_PERSON = {
+    "`make doctor`": ("servicequotas:GetServiceQuota",),
+    "`make field-report`": ("ssm:SendCommand", "ssm:GetCommandInvocation"),
+}
+_PERSON_OCI = "Allow group NETWORKERS to read resource-availability in compartment NETWORKS"
 
 
 def aws_actions(calls: Iterable[Mapping[str, object]]) -> list[str]:
@@ -84,8 +92,22 @@ def document(aws_calls: Iterable[Mapping[str, object]], oci_calls: Iterable[Mapp
             *oci_statements(oci_calls),
             "```",
             "",
+            *persons(),
         ]
     )
+
+
+def persons() -> list[str]:
+    """The section on the commands that a person runs; what they lack they say, and go on."""
+    return [
+        "## What a person's commands ask for beside that",
+        "",
+        *(f"- {command}: {', '.join(f'`"{action}"`' for action in actions)}" for command, actions in _PERSON.items()),
+        f"- `make doctor`: `{_PERSON_OCI}`",
+        "",
+        "Without one of these, the doctor says that it could not look, and the report that it was not told.",
+        "",
+    ]
 
 
 def _oci_type(operation: str) -> str:

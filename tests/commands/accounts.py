@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from commands import __main__ as program
+from lab import rights
 from lab.clouds.cluster import REGION, Clouds
 from lab.clouds.oci.credentials import network_client, throw_away_config
+from lab.engine.project import REPOSITORY
 
 COMPARTMENT = "ocid1.compartment.oc1..aaaatest"
 PULUMI = """#!/bin/sh
@@ -22,6 +24,7 @@ case "$1 $2" in
 "stack --show-name") echo dev ;;
 "config --json") cat "$ANSWERS/config" ;;
 "stack output") cat "$ANSWERS/outputs" ;;
+"stack history") cat "$ANSWERS/history" ;;
 esac
 """
 # Who prepares a test and looks at what came of it: anybody else is the person whose accounts these are.
@@ -79,3 +82,21 @@ class Accounts:
         """A resource of OCI's network, by the word of the SDK: its OCID."""
         made = getattr(self.network, f"create_{kind}")({"compartmentId": COMPARTMENT, **details}).data
         return str(made["id"])
+
+    def undocumented(self) -> set[str]:
+        """Rights that the person's calls so far took and docs/rights.md does not list."""
+        documented = (REPOSITORY / "docs" / "rights.md").read_text()
+        calls: dict[str, list[dict[str, object]]] = {"aws": [], "oci": []}
+        for call in self.calls():
+            service, _, operation = call.partition(":")
+            calls["oci" if service in ("core", "limits") else "aws"].append(
+                {"service": service, "operation": operation}
+            )
+        needed = {f'"{action}"' for action in rights.aws_actions(calls["aws"])}
+        needed |= {statement.rpartition(" in ")[0] for statement in rights.oci_statements(calls["oci"])}
+        # Whoever may manage may read.
+        return {
+            right
+            for right in needed
+            if right not in documented and right.replace(" to read ", " to manage ") not in documented
+        }

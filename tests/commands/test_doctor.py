@@ -423,3 +423,10 @@ def test_a_stack_that_is_not_there(accounts: Accounts) -> None:
         "",
         "doctor: `pulumi stack --show-name` cannot be run: No such file or directory\n",
     )
+
+
+def test_the_rights_that_it_took_are_documented(accounts: Accounts) -> None:
+    """Of all the tests above."""
+    assert "servicequotas:GetServiceQuota" in accounts.calls()
+    assert "limits:GetResourceAvailability" in accounts.calls()
+    assert accounts.undocumented() == set()

@@ -27,6 +27,7 @@ from werkzeug.serving import make_server
 
 from lab.clouds.aws import images, mends, view
 from lab.clouds.aws.behaviour import Behaviour
+from lab.clouds.aws.commands import LabSsm
 from lab.clouds.aws.ec2 import LabEc2
 from lab.clouds.aws.endpoint import EndpointServer, RegionalEndpoint
 from lab.clouds.aws.hypervisor import Hypervisor
@@ -55,7 +56,8 @@ class _Application:
         handler: Any = type("RunningEc2", (LabEc2,), {"behaviour": behaviour, "machines": machines})
 
         quotas: Any = type("RunningQuotas", (LabServiceQuotas,), {"behaviour": behaviour})
-        ours = {"ec2": handler, "servicequotas": quotas}
+        commands: Any = type("RunningSsm", (LabSsm,), {"behaviour": behaviour})
+        ours = {"ec2": handler, "servicequotas": quotas, "ssm": commands}
 
         def create_app(service: Any) -> Flask:
             app = create_backend_app(service)
