@@ -102,7 +102,7 @@ def persons() -> list[str]:
     return [
         "## What a person's commands ask for beside that",
         "",
-        *(f"- {command}: {', '.join(f'`"{action}"`' for action in actions)}" for command, actions in _PERSON.items()),
+        *(f'- {command}: `"{action}"`' for command, actions in _PERSON.items() for action in actions),
         f"- `make doctor`: `{_PERSON_OCI}`",
         "",
         "Without one of these, the doctor says that it could not look, and the report that it was not told.",
