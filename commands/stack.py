@@ -111,8 +111,9 @@ def pulumi(invocation: Invocation, *arguments: str) -> str:
     """What a `pulumi` command says that changes nothing. Raises CommandError with its own words."""
     command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
     asked = f"`pulumi {' '.join(arguments)}`"
+    environment, nothing = dict(invocation.environment), subprocess.DEVNULL
     try:
-        done = subprocess.run(command, env=dict(invocation.environment), capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=environment, stdin=nothing, capture_output=True, text=True, check=False)
     except OSError as failure:
         raise CommandError(f"{asked} cannot be run: {failure.strerror}") from None
     if done.returncode != 0:
