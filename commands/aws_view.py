@@ -114,7 +114,7 @@ def ec2_call(what: str, operation: Any, **arguments: Any) -> dict[str, Any]:
         reason = f"cannot {what}: AWS says {code}: {failure.response.get('Error', {}).get('Message', '')}"
         if code in TRANSIENT_CODES or status >= 500:
             raise TransientError(reason) from None
-        if code.endswith("NotFound"):
+        if code.endswith(("NotFound", "DoesNotExist")):
             raise AbsentError(reason) from None
         raise (UnsupportedError if code == "UnsupportedOperation" else CommandError)(reason) from None
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as failure:

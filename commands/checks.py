@@ -57,6 +57,9 @@ def then(check: str, given: Given | Blind, look: Callable[[Given], Found]) -> Fo
         return Blind("could not look", f"comes after: {given.check}", given.check)
     try:
         return look(given)
+    except (KeyError, IndexError):
+        # An answer of another shape than thought: a fault of ours, and nothing that is missing in the cloud.
+        raise
     except LookupError as missing:
         return Blind("wrong", str(missing.args[0]), check)
     except (CommandError, TransientError) as failure:

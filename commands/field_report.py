@@ -95,10 +95,10 @@ def told(read: Callable[[], Iterator[str]]) -> Lines:
 
 
 def updates(history: Sequence[Mapping[str, Any]]) -> Lines:
-    """One row for each, the newest first."""
+    """One row for each that has ended, the newest first."""
     yield "| update | result | began | seconds |"
     yield "| --- | --- | --- | --- |"
-    for each in history:
+    for each in (update for update in history if update.get("endTime")):
         began, ended = moment(each["startTime"]), moment(each["endTime"])
         took = (ended - began).total_seconds()
         yield f"| {each['kind']} | {each['result']} | {began:%Y-%m-%d %H:%M:%S} | {took:.0f} |"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from commands.aws_view import CONTROL, PRE_SHARED_KEY, ec2_call
+from commands.aws_view import CONTROL, PRE_SHARED_KEY, AbsentError, ec2_call
 from commands.invocation import BLANK, CommandError, Invocation
 
 DOCUMENT = "AWS-RunShellScript"
@@ -28,19 +29,19 @@ def run_on_host(ssm: Any, instance_id: str, script: str, invocation: Invocation)
         Parameters={"commands": [script]},
     )
     started = invocation.clock()
-    while True:
-        # AWS does not know of the invocation at once.
-        invocation.sleep(POLL_SECONDS)
-        answer = ec2_call(
-            f"read what {instance_id} answered",
-            ssm.get_command_invocation,
-            CommandId=sent["Command"]["CommandId"],
-            InstanceId=instance_id,
-        )
-        if answer["Status"] not in UNFINISHED:
-            break
+    answer = None
+    while answer is None or answer["Status"] in UNFINISHED:
         if invocation.clock() - started > PATIENCE_SECONDS:
-            raise CommandError(f"{instance_id} has not finished after {PATIENCE_SECONDS:.0f} s: {answer['Status']}")
+            raise CommandError(f"{instance_id} has not answered by SSM after {PATIENCE_SECONDS:.0f} s")
+        invocation.sleep(POLL_SECONDS)
+        # AWS does not know at once of what it has just taken.
+        with suppress(AbsentError):
+            answer = ec2_call(
+                f"read what {instance_id} answered",
+                ssm.get_command_invocation,
+                CommandId=sent["Command"]["CommandId"],
+                InstanceId=instance_id,
+            )
     text = answer["StandardOutputContent"] + answer["StandardErrorContent"]
     lines = [PRE_SHARED_KEY.sub(rf"\1{BLANK}", CONTROL.sub("", line)).rstrip() for line in text.splitlines()]
     return lines or [f"({answer['Status']}, and printed nothing)"]
