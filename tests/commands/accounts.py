@@ -66,7 +66,7 @@ class Accounts:
             **more,
         }
         out, err = io.StringIO(), io.StringIO()
-        code = program.main([command], environment, io.StringIO(), out, err)
+        code = program.main([command], environment, io.StringIO(), out, err, sleep=lambda seconds: None)
         return code, out.getvalue(), err.getvalue()
 
     def calls(self) -> list[str]:
