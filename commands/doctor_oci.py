@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -118,7 +118,7 @@ def rows(
         if isinstance(settings, Blind) or needs(limit, settings):
             yield row(
                 limit.what,
-                then(limit.what, tenancy, lambda found, limit=limit: _limit(limit, found, stack.tags)),  # type: ignore[misc]
+                then(limit.what, tenancy, partial(_limit, limit, stack.tags)),
                 f"delete one, or ask Oracle for more: limit {limit.name} of {limit.service} in "
                 "Limits, Quotas and Usage",
             )
@@ -153,7 +153,7 @@ def _inside(tenancy: Tenancy, settings: Settings, vcn: GivenVcn | None, tags: Ta
     return Verdict.of("no other connection of the DRG has them", faults)
 
 
-def _limit(limit: Limit, tenancy: Tenancy, tags: Tags) -> Verdict:
+def _limit(limit: Limit, tags: Tags, tenancy: Tenancy) -> Verdict:
     if oci_tenancy.has_own(tenancy.network, limit.kind, tenancy.compartment_id, tags):
         return Verdict("the stack has its own already")
     left = oci_tenancy.available(tenancy.limits, limit.service, limit.name, tenancy.compartment_id)
