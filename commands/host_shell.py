@@ -29,7 +29,7 @@ def run_on_host(ssm: Any, instance_id: str, script: str, invocation: Invocation)
         Parameters={"commands": [script]},
     )
     started = invocation.clock()
-    answer = None
+    answer: dict[str, Any] | None = None
     while answer is None or answer["Status"] in UNFINISHED:
         if invocation.clock() - started > PATIENCE_SECONDS:
             raise CommandError(f"{instance_id} has not answered by SSM after {PATIENCE_SECONDS:.0f} s")
