@@ -10,7 +10,7 @@ LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-ha
 timed = @echo "== $(1)"; started=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - started)) s"
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab lab-status lab-shell lab-down test test-long test-quick lint types bench lock
+.PHONY: help install lab lab-status lab-shell lab-down doctor field-report test test-long test-quick lint types bench lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +31,12 @@ lab-shell: install ## a terminal on the lab's host, or IN=client, vcn-host, head
 
 lab-down: install ## destroy the lab, and end all that runs
 	@$(RUN) lab down
+
+doctor: install ## in your own accounts, before the first `up`: what would go wrong (STACK=name; changes nothing)
+	@STACK=$(STACK) $(RUN) commands doctor </dev/null
+
+field-report: install ## after an `up` in your own accounts: what the clouds showed, without ids and secrets (STACK=name)
+	@STACK=$(STACK) $(RUN) commands field-report </dev/null
 
 # An engine waits for the clouds half of its time: four workers keep two cores busy. Machines do so by themselves (with a
 # third lab all boots take twice as long), and must not wait for engines; where seconds are promised, one lab has both.

@@ -6,16 +6,29 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TextIO
 
 from commands import check_tunnels, one_rule, wait_for_tunnels
 from commands.invocation import CommandError, Invocation, SignInSettings
+
+
+# Imported when asked for: the other commands run many times in an `up`, and have no need of the program's settings.
+def _doctor(invocation: Invocation) -> None:
+    import_module("commands.doctor").run(invocation)
+
+
+def _field_report(invocation: Invocation) -> None:
+    import_module("commands.field_report").run(invocation)
+
 
 COMMANDS: Mapping[str, Callable[[Invocation], None]] = {
     "wait-for-tunnels": wait_for_tunnels.run,
     "check-tunnels": check_tunnels.run,
     "add-rule": one_rule.add,
     "remove-rule": one_rule.remove,
+    "doctor": _doctor,
+    "field-report": _field_report,
 }
 
 

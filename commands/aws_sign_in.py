@@ -29,10 +29,11 @@ def ec2_client(settings: Mapping[str, object], region: str) -> Any:
     return client("ec2", session(settings, region))
 
 
-def session(settings: Mapping[str, object], region: str) -> Any:
+def session(settings: Mapping[str, object], region: str | None) -> Any:
     """
     A boto3 session with the identity that pulumi-aws would use.
 
+    Without a region it is that of the profile, if any.
     Reads profile, accessKey, secretKey, token, assumeRole, assumeRoles (in this order, one after the other).
     Raises CommandError without a secret in it.
     """

@@ -95,11 +95,15 @@ class UnsupportedError(CommandError):
     """The instance cannot do what was asked."""
 
 
+class AbsentError(CommandError):
+    """AWS has no such thing."""
+
+
 def ec2_call(what: str, operation: Any, **arguments: Any) -> dict[str, Any]:
     """
     Turn boto3's failures into ours; `what` completes "cannot …".
 
-    Raises TransientError, UnsupportedError or CommandError.
+    Raises TransientError, UnsupportedError, AbsentError or CommandError.
     """
     exceptions: Any = import_module("botocore.exceptions")
     try:
@@ -110,6 +114,8 @@ def ec2_call(what: str, operation: Any, **arguments: Any) -> dict[str, Any]:
         reason = f"cannot {what}: AWS says {code}: {failure.response.get('Error', {}).get('Message', '')}"
         if code in TRANSIENT_CODES or status >= 500:
             raise TransientError(reason) from None
+        if code.endswith(("NotFound", "DoesNotExist")):
+            raise AbsentError(reason) from None
         raise (UnsupportedError if code == "UnsupportedOperation" else CommandError)(reason) from None
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as failure:
         raise TransientError(f"cannot {what}: {failure}") from None

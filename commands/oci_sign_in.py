@@ -24,6 +24,7 @@ from commands.invocation import CommandError
 # The program imports this module for `refusal`, and the SDK is large: it is imported where it is used.
 TOKEN_MINUTES = 30  # An `up` may last that long; it cannot renew a security token.
 VIRTUAL_NETWORK = "oci_core.VirtualNetworkClient"
+LIMITS = "oci_limits.LimitsClient"
 TIMEOUTS = (10, 30)  # seconds to connect, seconds to read
 
 
@@ -98,8 +99,16 @@ def virtual_network_client(settings: Mapping[str, str], environment: Mapping[str
 
     With `raw` its answers are the JSON that OCI sent, fields unknown to the SDK too. Raises CommandError.
     """
+    return _client(import_module("oci.core").VirtualNetworkClient, VIRTUAL_NETWORK, settings, environment, raw=raw)
+
+
+def limits_client(settings: Mapping[str, str], environment: Mapping[str, str]) -> Any:
+    """An `oci.limits.LimitsClient`, which says how much of what may still be made. Raises CommandError."""
+    return _client(import_module("oci.limits").LimitsClient, LIMITS, settings, environment, raw=False)
+
+
+def _client(kind: Any, override: str, settings: Mapping[str, str], environment: Mapping[str, str], *, raw: bool) -> Any:
     signed_in = sign_in(settings, environment)
-    core: Any = import_module("oci.core")
     breaker: Any = import_module("oci.circuit_breaker")
     retry: Any = import_module("oci.retry")
     options: dict[str, Any] = {
@@ -109,10 +118,10 @@ def virtual_network_client(settings: Mapping[str, str], environment: Mapping[str
         "timeout": TIMEOUTS,
         "skip_deserialization": raw,
     }
-    endpoint = host_override(environment, VIRTUAL_NETWORK)
+    endpoint = host_override(environment, override)
     if endpoint is not None:
         options["service_endpoint"] = endpoint
-    return core.VirtualNetworkClient(dict(signed_in.config), **options)
+    return kind(dict(signed_in.config), **options)
 
 
 def host_override(environment: Mapping[str, str], client: str) -> str | None:
@@ -141,6 +150,19 @@ def refusal(settings: Mapping[str, str], environment: Mapping[str, str], now: fl
     except CommandError as refused:
         return str(refused)
     return None
+
+
+def minutes_left(settings: Mapping[str, str], environment: Mapping[str, str], now: float) -> float | None:
+    """
+    Minutes until the sign-in ends, at `now` (seconds since 1970); None for one that does not end or renews itself.
+
+    No network. Raises CommandError as `sign_in` does.
+    """
+    found = Settings(settings, environment)
+    if _known(found) != "SecurityToken":
+        return None
+    given = _security_token(found)
+    return (_expiry(given.token, given.profile) - now) / 60
 
 
 def sign_in(settings: Mapping[str, str], environment: Mapping[str, str]) -> SignIn:

@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components import host_firewall
-from components.aws_survey import GivenSubnet, GivenVpc
+from components.aws_findings import GivenSubnet, GivenVpc
 from components.host_firewall import AclRule, Filter, slug
 from components.labels import Tags
 from components.settings import AwsSettings

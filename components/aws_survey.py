@@ -1,59 +1,16 @@
-"""What the AWS account offers, read before any network is registered, and why a given network could not work."""
+"""What the AWS account offers and what a given VPC looks like now, read before any network is registered."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 import pulumi_aws as aws
 from pulumi import InvokeOptions
 
-from components import addresses
+from components.aws_findings import AwsSurvey, GivenSubnet, GivenVpc, Route, no_image, wrong_architecture
 from components.host_os import ImageParameter
 from components.labels import Tags
 from components.settings import AwsSettings, HostSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Route:
-    destination: str
-    gateway: str | None
-    """Internet or virtual private gateway."""
-    interface: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenSubnet:
-    id: str
-    vpc_id: str
-    cidr: IPv4Network
-    zone: str
-    routes: tuple[Route, ...]
-    network_acl_id: str
-    """The ACL that it is under; a subnet always has one."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenVpc:
-    """A VPC that was there before, as it is now."""
-
-    id: str
-    cidrs: tuple[IPv4Network, ...]
-    internet_gateway_id: str | None
-    host_subnet: GivenSubnet | None
-    route_tables: Mapping[str, tuple[Route, ...]]
-    """The tables that the settings name."""
-    own_interfaces: frozenset[str]
-    """Interfaces of this stack: a route to one of them is the stack's own."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class AwsSurvey:
-    zones: tuple[str, ...]
-    """Zones of the region that offer the instance type, sorted."""
-    newest_image: str
-    vpc: GivenVpc | None
 
 
 def survey(aws_settings: AwsSettings, host: HostSettings, tags: Tags, provider: aws.Provider) -> AwsSurvey:
@@ -71,71 +28,11 @@ def survey(aws_settings: AwsSettings, host: HostSettings, tags: Tags, provider: 
     )
 
 
-def survey_faults(
-    found: AwsSurvey, settings: AwsSettings, host: HostSettings, vcn_cidrs: Sequence[IPv4Network]
-) -> Iterator[str]:
-    """Why the network cannot work as it is, a line a fault with key, value and rule."""
-    if not found.zones:
-        yield f"instanceType: {host.instance_type!r} is refused: no zone of the region offers it"
-    elif settings.availability_zone and settings.availability_zone not in found.zones:
-        yield (
-            f"availabilityZone: {settings.availability_zone!r} is refused: {host.instance_type} is offered in "
-            f"{', '.join(found.zones)}"
-        )
-    if found.vpc is not None:
-        yield from _vpc_faults(found.vpc, found.zones, settings, host, vcn_cidrs)
-
-
-def _vpc_faults(
-    vpc: GivenVpc,
-    zones: Sequence[str],
-    settings: AwsSettings,
-    host: HostSettings,
-    vcn_cidrs: Sequence[IPv4Network],
-) -> Iterator[str]:
-    created = [("hostSubnetCidr", settings.host_subnet_cidr)] if settings.host_subnet_cidr else []
-    for key, cidr in [*created, *(("clientSubnetCidrs", cidr) for cidr in settings.client_subnet_cidrs)]:
-        if not addresses.is_within(cidr, vpc.cidrs):
-            yield f"{key}: {cidr} is refused: it lies in none of the CIDRs of {vpc.id}"
-    subnet = vpc.host_subnet
-    if subnet is None:
-        if vpc.internet_gateway_id is None:
-            yield f"vpcId: {vpc.id!r} is refused: no internet gateway is attached to it, and the host needs one"
-    else:
-        if subnet.vpc_id != vpc.id:
-            yield f"hostSubnetId: {subnet.id!r} is refused: it belongs to {subnet.vpc_id}, not to {vpc.id}"
-        if not any(r.destination == "0.0.0.0/0" and (r.gateway or "").startswith("igw-") for r in subnet.routes):
-            yield (
-                f"hostSubnetId: {subnet.id!r} is refused: its route table has no route 0.0.0.0/0 to an internet "
-                "gateway, which the tunnels and the packages need"
-            )
-        if settings.network_acl_id not in (None, subnet.network_acl_id):
-            yield (
-                f"networkAclId: {settings.network_acl_id!r} is refused: {subnet.id} is under {subnet.network_acl_id}, "
-                "so rules of another ACL would let nothing in"
-            )
-        if zones and subnet.zone not in zones:
-            yield (
-                f"hostSubnetId: {subnet.id!r} is refused: it is in {subnet.zone}, which does not offer "
-                f"{host.instance_type}; {', '.join(zones)} do"
-            )
-    for table, routes in vpc.route_tables.items():
-        for route in routes:
-            if route.interface not in vpc.own_interfaces and route.destination in map(str, vcn_cidrs):
-                yield (
-                    f"routeTableIds: {table!r} is refused: it has a route to {route.destination} already, "
-                    "and not by this stack"
-                )
-
-
 def _newest_image(host: HostSettings, opts: InvokeOptions) -> str:
     if host.image_id:
-        image = _image(host.image_id, opts)
-        if image.architecture != host.architecture:
-            raise LookupError(
-                f"imageId: {host.image_id!r} is refused: it is for {image.architecture}, and "
-                f"{host.instance_type} is {host.architecture}"
-            )
+        image = _image(host, opts)
+        if fault := wrong_architecture(image.architecture, host):
+            raise LookupError(fault)
         return host.image_id
     source = host.os.image
     name = source.names[host.architecture]
@@ -153,24 +50,19 @@ def _newest_image(host: HostSettings, opts: InvokeOptions) -> str:
             opts=opts,
         ).id
     except Exception as missing:
-        raise LookupError(
-            f"hostOs: {host.host_os!r} is refused: this region has no image by {name!r} "
-            f"({_first_line(missing)}); give one with imageId"
-        ) from missing
+        raise LookupError(no_image(host, _first_line(missing))) from missing
 
 
-def _image(image_id: str, opts: InvokeOptions) -> aws.ec2.AwaitableGetAmiResult:
+def _image(host: HostSettings, opts: InvokeOptions) -> aws.ec2.AwaitableGetAmiResult:
     try:
         return aws.ec2.get_ami(
-            filters=[{"name": "image-id", "values": [image_id]}],
+            filters=[{"name": "image-id", "values": [str(host.image_id)]}],
             include_deprecated=True,
             allow_unsafe_filter=True,
             opts=opts,
         )
     except Exception as missing:
-        raise LookupError(
-            f"imageId: {image_id!r} is refused: the region has no such image ({_first_line(missing)})"
-        ) from missing
+        raise LookupError(no_image(host, _first_line(missing))) from missing
 
 
 def _given_vpc(settings: AwsSettings, vpc_id: str, tags: Tags, opts: InvokeOptions) -> GivenVpc:

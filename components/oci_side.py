@@ -16,7 +16,7 @@ from components import oci_rules
 from components.host_firewall import ANYWHERE, slug
 from components.labels import Tags, dns_label, ocid_end
 from components.local_command import local_command
-from components.oci_survey import GivenVcn
+from components.oci_findings import GivenVcn
 from components.oci_tunnels import ManagedTunnel, TunnelsArgs, manage_tunnels
 from components.settings import OciSettings, TunnelSettings
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from components import aws_survey, oci_survey
-from components.aws_survey import AwsSurvey
+from components import aws_findings, aws_survey, oci_findings, oci_survey
+from components.aws_findings import AwsSurvey
 from components.configuration import SettingError
 from components.labels import Tags
-from components.oci_survey import OciSurvey
+from components.oci_findings import OciSurvey
 from components.providers import Providers
 from components.rules import network_faults
 from components.settings import Settings
@@ -41,8 +41,8 @@ def look(settings: Settings, tags: Tags, providers: Providers) -> Survey:
             settings.tunnel.inside_cidrs,
             allow_public=settings.stack.allow_public_cidrs,
         ),
-        *aws_survey.survey_faults(aws, settings.aws, settings.host, vcn_cidrs),
-        *oci_survey.survey_faults(oci, settings.oci, vpc_cidrs, settings.tunnel.inside_cidrs),
+        *aws_findings.survey_faults(aws, settings.aws, settings.host, vcn_cidrs),
+        *oci_findings.survey_faults(oci, settings.oci, vpc_cidrs, settings.tunnel.inside_cidrs),
     ]
     if faults:
         raise SettingError("\n".join(faults))

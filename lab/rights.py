@@ -44,9 +44,17 @@ _OCI_TYPES = {
     "Alarm": "alarms",
     "Topic": "ons-topics",
     "Subscription": "ons-subscriptions",
+    "ResourceAvailability": "resource-availability",
 }
 _OCI_ALARMS = ("alarms", "metrics", "ons-topics", "ons-subscriptions")
 _READING = ("Get", "List")
+
+# What the two commands of a person ask for beside that; their tests compare it with their recorded calls.
+_PERSON = {
+    "`make doctor`": ("servicequotas:GetServiceQuota",),
+    "`make field-report`": ("ssm:SendCommand", "ssm:GetCommandInvocation"),
+}
+_PERSON_OCI = "Allow group NETWORKERS to read resource-availability in compartment NETWORKS"
 
 
 def aws_actions(calls: Iterable[Mapping[str, object]]) -> list[str]:
@@ -107,6 +115,7 @@ def document(aws_calls: Iterable[Mapping[str, object]], oci_calls: Iterable[Mapp
             *statements_for_alarms,
             "```",
             "",
+            *persons(),
         ]
     )
 
@@ -114,6 +123,19 @@ def document(aws_calls: Iterable[Mapping[str, object]], oci_calls: Iterable[Mapp
 def _policy(actions: Sequence[str]) -> list[str]:
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
     return ["```json", json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2), "```"]
+
+
+def persons() -> list[str]:
+    """The section on the commands that a person runs; what they lack they say, and go on."""
+    return [
+        "## What a person's commands ask for beside that",
+        "",
+        *(f'- {command}: `"{action}"`' for command, actions in _PERSON.items() for action in actions),
+        f"- `make doctor`: `{_PERSON_OCI}`",
+        "",
+        "Without one of these, the doctor says that it could not look, and the report that it was not told.",
+        "",
+    ]
 
 
 def _oci_type(operation: str) -> str:

@@ -19,6 +19,9 @@ from lab.machines import Machines, Packets
 # Who runs the stacks: not who prepares a test or looks at what came of it.
 DEPLOYER = "AKIALABDEPLOYER00000"
 
+# Of no plugin, but `make doctor` asks it.
+LIMITS_CLIENT = "oci_limits.LimitsClient"
+
 # Where the stacks of the lab are; one region is enough for a tunnel.
 REGION = "us-east-1"
 
@@ -67,7 +70,9 @@ class Clouds:
             "AWS_ACCESS_KEY_ID": DEPLOYER,
             "AWS_SECRET_ACCESS_KEY": "not-a-secret",
             "AWS_EC2_METADATA_DISABLED": "true",
-            "CLIENT_HOST_OVERRIDES": ";".join(f"{client}={self.oci.endpoint}" for client in SDK_CLIENTS),
+            "CLIENT_HOST_OVERRIDES": ";".join(
+                f"{client}={self.oci.endpoint}" for client in (*SDK_CLIENTS, LIMITS_CLIENT)
+            ),
             "OCI_STATUS_LAG_SECONDS": str(self._status_lag_seconds),
             "LAB_FAULTS": str(self.faults),
             "LAB_RECORD": str(self.record),

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components import aws_survey, local_command, oci_survey
-from components.aws_survey import AwsSurvey, GivenSubnet, GivenVpc, Route
-from components.oci_survey import Attachment, GivenVcn, OciSurvey
+from components import aws_findings, local_command, oci_findings
+from components.aws_findings import AwsSurvey, GivenSubnet, GivenVpc, Route
+from components.oci_findings import Attachment, GivenVcn, OciSurvey
 from components.oci_tunnels import in_order
 from components.settings import Settings
 from components.tunnel_check import tunnel_states
@@ -82,13 +82,13 @@ def given_settings(**changes: object) -> Settings:
 def aws_faults(vpc: GivenVpc, **changes: object) -> list[str]:
     settings = given_settings(**changes)
     found = AwsSurvey(zones=("us-east-1a", "us-east-1b"), newest_image="ami-1", vpc=vpc)
-    return list(aws_survey.survey_faults(found, settings.aws, settings.host, VCN_CIDRS))
+    return list(aws_findings.survey_faults(found, settings.aws, settings.host, VCN_CIDRS))
 
 
 def oci_faults(vcn: GivenVcn, changes: dict[str, object], inside: tuple[IPv4Network, ...] = ()) -> list[str]:
     settings = given_settings(**changes)
     found = OciSurvey(vcn=vcn, inside_cidrs=inside, device_shape_id=None)
-    return list(oci_survey.survey_faults(found, settings.oci, VPC_CIDRS, settings.tunnel.inside_cidrs))
+    return list(oci_findings.survey_faults(found, settings.oci, VPC_CIDRS, settings.tunnel.inside_cidrs))
 
 
 def test_networks_that_can_work_have_no_fault() -> None:
@@ -241,7 +241,7 @@ def test_inside_networks_of_another_connection_are_refused() -> None:
 def test_an_instance_type_that_no_zone_offers() -> None:
     settings = parse()
     found = AwsSurvey(zones=(), newest_image="ami-1", vpc=None)
-    assert list(aws_survey.survey_faults(found, settings.aws, settings.host, VCN_CIDRS)) == [
+    assert list(aws_findings.survey_faults(found, settings.aws, settings.host, VCN_CIDRS)) == [
         "instanceType: 't3.small' is refused: no zone of the region offers it"
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from itertools import cycle
@@ -34,6 +34,10 @@ class Behaviour:
     """Text of an instance's serial console, by instance id: what GetConsoleOutput serves where nothing boots."""
     withdrawn: set[tuple[str, str]] = field(default_factory=set)
     """(instance type, zone) pairs that are not offered, whatever moto's data says."""
+    host_answers: dict[str, Callable[[str], str]] = field(default_factory=dict)
+    """What a host with a registered SSM agent prints for a shell script, by instance id."""
+    quotas: dict[tuple[str, str], float] = field(default_factory=dict)
+    """What Service Quotas says, by service and code of the quota. Said only: nothing is refused for it."""
     shutting_down: dict[str, float] = field(default_factory=dict)
     """Moment (monotonic seconds) at which an instance is terminated, by instance id."""
     elastic_addresses: Iterator[str] = field(default_factory=_elastic_addresses)

@@ -27,10 +27,12 @@ from werkzeug.serving import make_server
 
 from lab.clouds.aws import images, mends, view
 from lab.clouds.aws.behaviour import Behaviour
+from lab.clouds.aws.commands import LabSsm
 from lab.clouds.aws.ec2 import LabEc2
 from lab.clouds.aws.endpoint import EndpointServer, RegionalEndpoint
 from lab.clouds.aws.hypervisor import Hypervisor
 from lab.clouds.aws.machines import Machines
+from lab.clouds.aws.quotas import LabServiceQuotas
 from lab.clouds.aws.record import Recorder, call_of
 from lab.clouds.aws.rights import KnownRights
 from lab.clouds.aws.sessions import Sessions
@@ -53,10 +55,14 @@ class _Application:
     ) -> None:
         handler: Any = type("RunningEc2", (LabEc2,), {"behaviour": behaviour, "machines": machines})
 
+        quotas: Any = type("RunningQuotas", (LabServiceQuotas,), {"behaviour": behaviour})
+        commands: Any = type("RunningSsm", (LabSsm,), {"behaviour": behaviour})
+        ours = {"ec2": handler, "servicequotas": quotas, "ssm": commands}
+
         def create_app(service: Any) -> Flask:
             app = create_backend_app(service)
-            if service == "ec2":
-                view_function = convert_to_flask_response(handler.dispatch)
+            if service in ours:
+                view_function = convert_to_flask_response(ours[service].dispatch)
                 app.view_functions = dict.fromkeys(app.view_functions, view_function)
             return app
 

@@ -30,8 +30,8 @@ class Answer:
 
 
 # Oracle's services that are here, by the version in their paths.
-CORE, MONITORING, NOTIFICATIONS = "20160918", "20180401", "20181201"
-SERVICES = {CORE: "core", MONITORING: "monitoring", NOTIFICATIONS: "ons"}
+CORE, MONITORING, NOTIFICATIONS, LIMITS = "20160918", "20180401", "20181201", "20190729"
+SERVICES = {CORE: "core", MONITORING: "monitoring", NOTIFICATIONS: "ons", LIMITS: "limits"}
 
 Handler = Callable[[Store, Request], Answer]
 Observer = Callable[[Store, Request], None]

@@ -1,4 +1,4 @@
-"""An emulator of Oracle's APIs for networks, alarms and notifications on 127.0.0.1.
+"""An emulator of Oracle's APIs for networks, alarms, notifications and limits on 127.0.0.1.
 
 Oracle's own SDK works against it unchanged (`service_endpoint=`). A request must be signed, but its signature
 is not verified, and there is no policy: whoever asks may.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from lab.clouds.oci import connections, cpes, drg_routes, drgs, groups, tunnels, vcns, watching
+from lab.clouds.oci import connections, cpes, drg_routes, drgs, groups, limits, tunnels, vcns, watching
 from lab.clouds.oci.api import SERVICES, Answer, Request, Route
 from lab.clouds.oci.behaviour import USUAL, Behaviour
 from lab.clouds.oci.clock import Clock
@@ -219,6 +219,7 @@ def start_oci(
         *connections.routes(),
         *tunnels.routes(judge),
         *watching.routes(),
+        *limits.routes(),
     ]
     cloud = OciCloud(Store(behaviour, clock), routes, record)
     cloud.start(port)
