@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,9 +113,9 @@ def take_away(lab: Lab, orphan: InFlight) -> None:
         delete(call, orphan.id, dict(orphan.inputs))
 
 
-def remaining(lab: Lab) -> dict[str, int]:
+def remaining(lab: Lab) -> Counter[str]:
     """How many of each kind are left in both clouds."""
-    return {kind: len(ids) for kind, ids in lab.leftovers().items()}
+    return Counter({kind: len(ids) for kind, ids in lab.leftovers().items()})
 
 
 def clear(lab: Lab, orphans: Sequence[InFlight]) -> None:
@@ -122,3 +123,9 @@ def clear(lab: Lab, orphans: Sequence[InFlight]) -> None:
     for orphan in reversed(orphans):
         take_away(lab, orphan)
     lab.project.destroy().check()
+
+
+def forget(lab: Lab) -> None:
+    """What was in flight counts no more for the next test; an empty stack goes on naming it."""
+    lab.inject()
+    lab.project.refresh("--clear-pending-creates").check()
