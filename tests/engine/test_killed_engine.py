@@ -64,7 +64,11 @@ LEFT: dict[str, tuple[Counter[str], Counter[str]]] = {
     "oci:Core/securityList:SecurityList": (Counter(["securitylist"]), VCN),
     "oci:Core/subnet:Subnet": (Counter(["subnet"]), VCN + OWN_LISTS + DRG + Counter(["drgattachment"])),
     "oci:Core/cpe:Cpe": (Counter(["cpe"]), NOTHING),
-    "oci:Core/ipsec:Ipsec": (Counter(["ipsecconnection"]), DRG + Counter(["cpe"])),
+    # The CPE stays, so the elastic IP that it is of does, and what that needs.
+    "oci:Core/ipsec:Ipsec": (
+        Counter({"ipsecconnection": 1, "ipsectunnel": 2, "drgattachment": 2}),
+        DRG + VPC + Counter(["cpe", "addresses", "internetGateways"]),
+    ),
     "oci:Core/ipsecConnectionTunnelManagement:IpsecConnectionTunnelManagement": (NOTHING, NOTHING),
     "command:local:Command": (NOTHING, NOTHING),
 }
