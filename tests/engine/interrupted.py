@@ -103,7 +103,7 @@ def take_away(lab: Lab, orphan: InFlight) -> None:
     delete = known_types()[orphan.type].delete
     if delete is not None:
         call = Call(
-            config=orphan.provider,
+            config=dict(orphan.provider),
             environment=lab.project.environment,
             name=orphan.name,
             timeout=None,

@@ -11,6 +11,8 @@ from lab.engine.result import Result
 from lab.lab import Lab
 from tests.engine.interrupted import known_types, made_types
 
+pytestmark = pytest.mark.long
+
 
 def refusal(kind: str) -> str:
     return f"creating {kind}: LimitExceeded: not one more of these"
@@ -49,7 +51,6 @@ def test_up_again_goes_on_after_each_types_refusal(lab: Lab) -> None:
     assert lab.leftovers() == {}
 
 
-@pytest.mark.long
 def test_destroy_passes_after_each_types_refusal(lab: Lab) -> None:
     """`up` from nothing each time, until nothing is refused: every one that fails is destroyed at the first try."""
     refuse_once(lab, list(known_types()), "destroy")
