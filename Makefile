@@ -48,6 +48,7 @@ test: lint types ## everything that is claimed
 
 test-long: install ## what `make test` has no time for: more kinds of stack, Debian 12, long outages, all packet sizes
 	$(call timed,engine and disk images,$(RUN) tests.ready --long)
+	$(call timed,killed engines and refused creates,$(RUN) pytest tests/engine -m long --numprocesses 2 --dist loadfile)
 	$(call timed,more kinds of stack,$(RUN) pytest tests/lab --ignore tests/lab/faults -m long --numprocesses 2 --dist loadscope)
 	$(call timed,faults on Debian 12,LAB_HOST_OS=debian-12 $(RUN) pytest tests/lab/faults)
 	$(call timed,long faults,$(RUN) pytest tests/lab/faults -m long)

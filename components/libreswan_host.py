@@ -175,6 +175,8 @@ class LibreswanHost(pulumi.ComponentResource):
             name,
             assume_role_policy=json.dumps(_trust("ec2.amazonaws.com")),
             permissions_boundary=args.host.permissions_boundary_arn,
+            # A policy that a killed `up` has left on it must not keep it from being deleted.
+            force_detach_policies=True,
             tags=args.tags.aws(name),
             opts=self._child,
         )

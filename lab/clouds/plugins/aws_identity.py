@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from lab.clouds.plugins.aws_checks import all_of, at_most, json_object, one_of
@@ -82,11 +83,15 @@ def _update_role(call: Call, identifier: str, state: Values, inputs: Values) -> 
     return _read_role(call, identifier, inputs) or {}
 
 
-def _delete_role(call: Call, identifier: str, _state: Values) -> None:
+def _delete_role(call: Call, identifier: str, state: Values) -> None:
     iam = client(call, "iam")
     profiles = unless(_GONE, lambda: iam.list_instance_profiles_for_role(RoleName=identifier))
     for profile in profiles["InstanceProfiles"] if profiles else ():
         iam.remove_role_from_instance_profile(InstanceProfileName=profile["InstanceProfileName"], RoleName=identifier)
+    if state.get("forceDetachPolicies"):
+        policies = unless(_GONE, lambda: iam.list_role_policies(RoleName=identifier))
+        for policy in policies["PolicyNames"] if policies else ():
+            unless(_GONE, partial(iam.delete_role_policy, RoleName=identifier, PolicyName=policy))
     unless(_GONE, lambda: iam.delete_role(RoleName=identifier))
 
 
@@ -235,6 +240,7 @@ RESOURCES = {
             {
                 "assumeRolePolicy",
                 "description",
+                "forceDetachPolicies",
                 "maxSessionDuration",
                 "name",
                 "path",

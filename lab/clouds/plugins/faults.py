@@ -13,7 +13,7 @@ from typing import Any
 
 from lab.clouds.plugins.table import ProviderError
 
-_KEYS = frozenset({"type", "operation", "delay", "error", "times", "name"})
+_KEYS = frozenset({"type", "operation", "delay", "error", "times", "name", "mark"})
 # How long a delay goes on for an engine that has been killed.
 _LOOK_SECONDS = 0.1
 
@@ -27,14 +27,26 @@ class Faults:
         self._lock = threading.Lock()
 
     def apply(
-        self, type_token: str, operation: str, name: str, cancelled: threading.Event, engine_lives: Callable[[], bool]
+        self,
+        type_token: str,
+        operation: str,
+        name: str,
+        cancelled: threading.Event,
+        engine_lives: Callable[[], bool],
+        made: str = "",
     ) -> None:
         """
-        Waits out every delay that is due, then raises ProviderError for the first error that is due.
+        Marks each fault that is due, waits out every delay, then raises ProviderError for the first error.
+
+        Operation `created` is the moment after a create: the cloud has made the resource with the id `made`, and the
+        engine has not heard of it. A mark is a file that gets name and id as JSON, for a test to wait for.
 
         Raises it also where the engine has gone meanwhile: a call that was still on its way is then never made.
         """
         due = [fault for fault in self._ordered() if self._take(fault, type_token, operation, name)]
+        for fault in due:
+            if fault.get("mark"):
+                Path(fault["mark"]).write_text(json.dumps({"name": name, "id": made}))
         until = time.monotonic() + sum(float(fault.get("delay") or 0) for fault in due)
         while (left := until - time.monotonic()) > 0 and not cancelled.wait(min(left, _LOOK_SECONDS)):
             if not engine_lives():

@@ -151,6 +151,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 return pb.CreateResponse(properties=self._outputs(resource, inputs | unknown, given))
             self._faults.apply(_type(request.urn), "create", call.name, call.cancelled, context.is_active)
             identifier, outputs = resource.create(call, inputs)
+            # The cloud has acted, and the engine does not know it yet.
+            self._faults.apply(_type(request.urn), "created", call.name, call.cancelled, context.is_active, identifier)
             return pb.CreateResponse(id=identifier, properties=self._outputs(resource, inputs | outputs, given))
 
     def Read(self, request: Any, context: Any) -> Any:

@@ -121,6 +121,13 @@ CASES: dict[str, tuple[Call, str, str]] = {
         "Gateway.NotAttached",
         "Network {s.other_vpc} is not attached to any internet gateway",
     ),
+    "second gateway of a vpc": (
+        lambda s: s.ec2.attach_internet_gateway(
+            InternetGatewayId=s.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"], VpcId=s.vpc
+        ),
+        "InvalidParameterValue",
+        "Network {s.vpc} already has an internet gateway attached",
+    ),
     "second address for an interface": (
         lambda s: s.ec2.associate_address(
             AllocationId=s.ec2.allocate_address(Domain="vpc")["AllocationId"],

@@ -33,6 +33,7 @@ from tests.clouds.plugins.amazon import (
     ROUTE,
     SUBNET,
     TABLE_ASSOCIATION,
+    TRUST,
     VPC,
     Network,
     refusal,
@@ -296,3 +297,17 @@ def test_what_stays_in_use_cannot_be_deleted(network: Network, monkeypatch: pyte
     [group] = [made for made in network.engine.made if made.token == GROUP]
     told = refusal(lambda: network.engine.delete(group))
     assert told.startswith("operation error DeleteSecurityGroup, ") and "DependencyViolation" in told
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_role_with_a_policy_of_somebody_elses_goes_by_force_only(amazon: Any, cloud: AwsCloud, forced: bool) -> None:
+    made = amazon.create(ROLE, {"assumeRolePolicy": TRUST, "name": "r", "forceDetachPolicies": forced})
+    iam = cloud.client("iam", REGION)
+    allowed = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName="r", PolicyName="theirs", PolicyDocument=document)
+    if not forced:
+        assert "DeleteConflict" in refusal(lambda: amazon.delete(made))
+        iam.delete_role_policy(RoleName="r", PolicyName="theirs")
+    amazon.delete(made)
+    assert iam.list_roles()["Roles"] == []

@@ -350,8 +350,18 @@ def test_faults(engine: Any, backend: Cloud, tmp_path: Path) -> None:
     assert refusal(lambda: engine.delete(made)) == "stuck"
     order({"type": TOKEN, "operation": "delete", "eror": "typo"})
     assert refusal(lambda: engine.delete(made)) == (
-        "LAB_FAULTS: 'eror' is refused: a fault has only ['delay', 'error', 'name', 'operation', 'times', 'type']"
+        "LAB_FAULTS: 'eror' is refused: a fault has only "
+        "['delay', 'error', 'mark', 'name', 'operation', 'times', 'type']"
     )
+
+
+def test_a_fault_after_a_create_is_marked_with_what_was_made(engine: Any, backend: Cloud, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    order = [{"type": TOKEN, "operation": "created", "error": "no answer", "mark": str(mark)}]
+    (tmp_path / "faults.json").write_text(json.dumps(order), encoding="utf-8")
+    assert refusal(lambda: engine.create(TOKEN, {"size": 1}, "host")) == "no answer"
+    assert len(backend.calls) == 1
+    assert json.loads(mark.read_text()) == {"name": "host", "id": "id-1"}
 
 
 def test_a_delay_ends_when_the_engine_cancels(engine: Any, tmp_path: Path) -> None:

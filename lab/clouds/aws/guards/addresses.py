@@ -47,6 +47,12 @@ def network_without_gateway(request: Request) -> None:
         raise Refusal("Gateway.NotAttached", f"Network {vpc_id} is not attached to any internet gateway")
 
 
+def network_has_gateway(request: Request) -> None:
+    vpc_id = request.text("VpcId")
+    if any(one.vpc is not None and one.vpc.id == vpc_id for one in request.backend.internet_gateways.values()):
+        raise Refusal("InvalidParameterValue", f"Network {vpc_id} already has an internet gateway attached")
+
+
 def interface_has_address(request: Request) -> None:
     interface = _target_of_association(request)
     for address in request.backend.addresses:
@@ -132,6 +138,7 @@ def primary_attachment(request: Request) -> None:
 GUARDS: dict[str, tuple[Guard, ...]] = {
     "AssociateAddress": (network_without_gateway, interface_has_address),
     "ReleaseAddress": (address_in_use,),
+    "AttachInternetGateway": (network_has_gateway,),
     "DetachInternetGateway": (gateway_with_mapped_addresses,),
     "CreateNetworkInterface": (
         private_address_unusable,
