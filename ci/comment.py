@@ -46,7 +46,8 @@ def body(first_line: str, heading: str, result: Result, about: About, words: str
         parts.append(listed if len(changed) <= VISIBLE_ROWS else _folded(f"{len(changed)} resources", listed))
     short = "\n\n".join(part for part in parts if part)
     room = LIMIT - len(short) - 500
-    return f"{short}\n\n{_folded('All that `pulumi` said', _fenced(_cut(result.text.strip("\n"), room, about.log)))}\n"
+    said = _cut(result.text.strip("\n"), room, about.log)
+    return f"{short}\n\n{_folded('All that `pulumi` said', _fenced(said))}\n"
 
 
 def _errors(result: Result) -> str:
