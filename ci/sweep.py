@@ -39,7 +39,10 @@ def run(base: str, given: list[str] | None, minutes: float, really: bool, variab
         print(f"{stack}: its stack is still there" + (", and is destroyed" if really else ""))
         if really and (number := environment.number_of(stack)) and environment.down(number) != 0:
             print(f"{stack}: its stack could not be destroyed; what carries its tags is deleted nevertheless")
-    swept = lambda: [one for one in look() if is_swept(one.stack)]  # noqa: E731
+
+    def swept() -> list[Leftover]:
+        return [one for one in look() if is_swept(one.stack)]
+
     if really:
         return report(delete_all(swept, minutes * 60))
     for one in swept():

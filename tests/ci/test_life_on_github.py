@@ -163,8 +163,19 @@ def test_a_test_environment_is_a_disposable_stack_of_its_own(desk: Desk) -> None
     desk.check("environment", "up", "7")
     state = desk.lab.project.run("stack", "output", "tunnelStates", "--stack", "pr-7").check().text
     assert json.loads(state[state.index("{") :]) == BOTH_UP
-    vpcs = desk.ec2.describe_vpcs(Filters=[{"Name": "tag:stack", "Values": ["pr-7"]}])["Vpcs"]
-    assert len(vpcs) == 1
+    assert len(vpcs_of(desk, "pr-7")) == 1
+
+
+def test_the_next_commit_updates_it_from_a_new_checkout(desk: Desk) -> None:
+    """Its stack file is in no repository: each job writes it anew from that of dev."""
+    before = vpcs_of(desk, "pr-7")
+    (desk.lab.project.directory / "Pulumi.pr-7.yaml").unlink()
+    desk.lab.configure(proof=False)
+    desk.check("environment", "up", "7")
+    desk.lab.configure(proof=None)
+    assert vpcs_of(desk, "pr-7") == before
+    resources = desk.lab.project.run("stack", "export", "--stack", "pr-7").check().text
+    assert "TunnelCheck" not in resources
 
 
 def test_one_more_than_the_cap_is_refused(desk: Desk) -> None:
@@ -214,8 +225,7 @@ def test_the_sweep_removes_what_is_left_of_closed_pull_requests_and_nothing_else
     left = {identifier for identifiers in lab.leftovers().values() for identifier in identifiers}
     assert orphan not in left
     assert set(foreign) <= left
-    of_pr_7 = desk.ec2.describe_vpcs(Filters=[{"Name": "tag:stack", "Values": ["pr-7"]}])["Vpcs"]
-    assert [one["VpcId"] for one in of_pr_7] == foreign[-1:], "only that of another project"
+    assert vpcs_of(desk, "pr-7") == foreign[-1:], "only that of another project"
     for place, identifier in enumerate(foreign):
         desk.oci.delete_vcn(identifier) if place < len(ours) else desk.ec2.delete_vpc(VpcId=identifier)
     assert desk.run("drift", "dev").returncode == 3, "as before: dev has lost its one rule and nothing else"
@@ -226,6 +236,11 @@ def test_destroy_leaves_nothing(desk: Desk) -> None:
     destroyed = desk.lab.project.destroy().check()
     assert {one.op for one in destroyed.operations()} == {"delete"}
     assert desk.lab.leftovers() == {}
+
+
+def vpcs_of(desk: Desk, stack: str) -> list[str]:
+    found = desk.ec2.describe_vpcs(Filters=[{"Name": "tag:stack", "Values": [stack]}])["Vpcs"]
+    return [str(one["VpcId"]) for one in found]
 
 
 def vcn_details(stack: str, project: str = PROJECT) -> Any:
