@@ -18,7 +18,7 @@ _SECRET_NAME = re.compile("SECRET|TOKEN|PASSWORD|PASSPHRASE|PRIVATE_KEY|ACCESS_K
 _NO_SECRET_NAME = re.compile("_(PATH|FILE|URL|URI|ID|TYPE|AUTH)$")
 _SHAPES = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
-    "a line of ipsec.secrets": re.compile(r'\bPSK\s+"[^"\[]'),
+    "a line of ipsec.secrets": re.compile(r'\bPSK\s+\\?"[A-Za-z0-9]{32,64}\b'),
     "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     "a JSON web token": re.compile(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"),
     "a GitHub token": re.compile(r"\b(?:gh[pousr]_\w{30,}|github_pat_\w{30,})"),

@@ -49,6 +49,7 @@ def test_what_looks_like_a_secret_is_found_unknown(text: str, name: str) -> None
     [
         "secretKey: [secret]",
         'PSK "[secret]"',
+        """f'{left} {right} : PSK "{key}"'""",
         "ocid1.ipsecconnection.oc1.us-ashburn-1.bhgwcisr6njchvf4lf7q3oplzcsdx24m4qmlgwdnxx5wfryveiw5a76c54ki",
         "-----BEGIN CERTIFICATE-----",
     ],
