@@ -3,7 +3,7 @@
 PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/aws-oci-libreswan
 RUN := .venv/bin/python -m
-TYPED := bench commands components host/keeper lab policy tests __main__.py
+TYPED := bench ci commands components host/keeper lab policy tests __main__.py
 LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 # $(call timed,name,command): what is being done, and how long it took.

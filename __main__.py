@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import InvokeOutputOptions, ResourceOptions
 
-from components import configuration, survey
+from components import configuration, stack_readme, survey
 from components.aws_side import AwsSide, AwsSideArgs
 from components.configuration import SettingError
 from components.labels import Tags
@@ -125,3 +125,5 @@ pulumi.export(
     "lookCloser",
     pulumi.Output.concat("aws ssm start-session --region ", region, " --target ", host.instance_id),
 )
+# Pulumi Cloud shows an output of this name as the stack's own README.
+pulumi.export("readme", stack_readme.page(settings, found.vpc_cidrs, found.vcn_cidrs))

@@ -80,6 +80,7 @@ def test_up_ends_with_both_tunnels_up(lab: Lab) -> None:
         "instanceId",
         "lookCloser",
         "networkInterfaceId",
+        "readme",
         "tunnelIds",
         "tunnelStates",
         "vcnId",

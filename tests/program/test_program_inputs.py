@@ -410,7 +410,9 @@ def test_what_the_proof_is_told(dev: Recording) -> None:
 
 
 def test_outputs_of_the_stack(dev: Recording) -> None:
-    assert dev.stack_outputs == {
+    outputs = dict(dev.stack_outputs)
+    assert outputs.pop("readme").startswith("# AWS to Oracle Cloud by two IPsec tunnels\n")
+    assert outputs == {
         "cpeAddress": ELASTIC_IP,
         "headends": {"tunnel-1": FIRST, "tunnel-2": SECOND},
         "tunnelIds": {f"tunnel-{n}": tunnel for n, tunnel in enumerate(sorted(HEADENDS), start=1)},
@@ -422,6 +424,12 @@ def test_outputs_of_the_stack(dev: Recording) -> None:
         "networkInterfaceId": "NetworkInterface/aws-interface",
         "lookCloser": "aws ssm start-session --region us-east-1 --target Instance/host-instance",
     }
+
+
+def test_the_stacks_readme_is_drawn_from_its_networks(dev: Recording, given: Recording) -> None:
+    assert 'subgraph aws ["VPC 10.0.0.0/16"]' in dev.stack_outputs["readme"]
+    assert f'subgraph aws ["VPC {VPC} 10.0.0.0/16"]' in given.stack_outputs["readme"]
+    assert f'table1(["route table<br/>{TABLES[0]}"])' in given.stack_outputs["readme"]
 
 
 def test_the_region_may_come_from_elsewhere_than_the_stack() -> None:

@@ -165,3 +165,4 @@ class TestPreview:
         assert set(preview.stack_outputs) == set(dev.stack_outputs)
         assert preview.stack_outputs["headends"] == {"tunnel-1": UNKNOWN, "tunnel-2": UNKNOWN}
         assert preview.stack_outputs["tunnelStates"] is UNKNOWN
+        assert preview.stack_outputs["readme"] == dev.stack_outputs["readme"], "known before anything is made"
