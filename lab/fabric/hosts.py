@@ -43,6 +43,7 @@ class Hosts:
                 folder=self.folder / launch.instance_id,
                 image=host_image(image, self.flavour),
                 memory_mib=MEMORY_MIB,
+                cores=2,
                 devices=[*firmware(launch), *network_card(launch.mac, *self.wire)],
             )
             machine = Machine(hardware)

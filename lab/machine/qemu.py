@@ -35,6 +35,7 @@ class Hardware:
     folder: Path
     image: Image
     memory_mib: int
+    cores: int = 1
     devices: Sequence[str] = ()
     """Further arguments of QEMU: network and firmware."""
     kernel_arguments: str = ""
@@ -45,9 +46,9 @@ class Hardware:
 def qemu_arguments(hardware: Hardware, sockets: Path, disk: Path, console: Path) -> list[str]:
     """QEMU's command line. KVM is not asked for: where tests run it may be there and hang.
 
-    One processor: before QEMU 8.1, one of several may run code that another has just patched, and the guest's kernel
-    ends with `int3` once in hundreds of boots (https://bugzilla.redhat.com/show_bug.cgi?id=2216496). A boot takes
-    no longer: emulated processors that share memory wait for each other.
+    A kernel that ends itself boots anew: before QEMU 8.1, one of several processors may run code that another has just
+    patched, and once in hundreds of boots the guest's kernel takes that for an `int3`
+    (https://bugzilla.redhat.com/show_bug.cgi?id=2216496).
     """
     shells = [
         word
@@ -61,10 +62,10 @@ def qemu_arguments(hardware: Hardware, sockets: Path, disk: Path, console: Path)
         "qemu-system-x86_64",
         "-name", hardware.name,
         "-machine", "q35", "-accel", "tcg,tb-size=128", "-cpu", "max,la57=off",
-        "-smp", "1", "-m", str(hardware.memory_mib),
+        "-smp", str(hardware.cores), "-m", str(hardware.memory_mib),
         "-nodefaults", "-no-user-config", "-display", "none",
         "-kernel", str(hardware.image.kernel), "-initrd", str(hardware.image.initrd),
-        "-append", f"root=/dev/vda rootfstype=ext4 console=ttyS0 {hardware.kernel_arguments}".strip(),
+        "-append", f"root=/dev/vda rootfstype=ext4 console=ttyS0 panic=1 {hardware.kernel_arguments}".strip(),
         "-drive", f"file={disk},format=qcow2,if=virtio,cache=unsafe",
         "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random",
         "-serial", f"file:{console}",
