@@ -43,7 +43,8 @@ class Amazon:
     def of(cls, settings: Mapping[str, object], region: str, project: str) -> Amazon:
         """Raises CommandError where the sign-in fails."""
         session = aws_sign_in.session(settings, region)
-        return cls(*(aws_sign_in.client(service, session) for service in ("ec2", "ssm", "iam")), project)
+        ec2, ssm, iam = (aws_sign_in.client(service, session) for service in ("ec2", "ssm", "iam"))
+        return cls(ec2, ssm, iam, project)
 
     def leftovers(self) -> Iterator[Leftover]:
         """Everything with the tags of a test environment. What is terminated and still listed is not there."""

@@ -102,12 +102,9 @@ def _subnet(ec2: Any, subnet_id: str, tables: Sequence[Mapping[str, Any]]) -> Gi
 
 def table_of(subnet_id: str, tables: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The route table that a subnet uses: its own, or its VPC's main one. Empty where neither is among them."""
-    for matches in (
-        lambda association: association.get("SubnetId") == subnet_id,
-        lambda association: association.get("Main"),
-    ):
+    for key, value in (("SubnetId", subnet_id), ("Main", True)):
         for table in tables:
-            if any(matches(association) for association in table.get("Associations", [])):
+            if any(association.get(key) == value for association in table.get("Associations", [])):
                 return table
     return {}
 

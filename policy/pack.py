@@ -100,7 +100,7 @@ POLICIES = (
         name="protected-unless-disposable",
         description="Elastic IP, CPE and IPSec connection are protected where the stack is not disposable.",
         validator=protection.faults,
-        # Pulumi.dev.yaml is the example that is thrown away.
-        defaults={"disposableStacks": ["dev"]},
+        # Pulumi.dev.yaml is the example that is thrown away, and a pull request's stack goes with it.
+        defaults={"disposableStacks": ["dev", "pr-*"]},
     ),
 )

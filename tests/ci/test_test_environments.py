@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -72,7 +74,7 @@ class Things:
 
     def look(self) -> list[Leftover]:
         self.looks += 1
-        return [Leftover("thing", name, "pr-7", lambda name=name: self.delete(name)) for name in reversed(self.there)]
+        return [Leftover("thing", name, "pr-7", partial(self.delete, name)) for name in reversed(self.there)]
 
     def delete(self, name: str) -> None:
         if name != self.there[0]:

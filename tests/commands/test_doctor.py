@@ -387,12 +387,11 @@ def test_an_oci_token_that_is_about_to_end(accounts: Accounts, home: Path, make_
 )
 def test_an_aws_token(accounts: Accounts, monkeypatch: pytest.MonkeyPatch, minutes: float | None, says: str) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    more = {}
+    ends = ""
     if minutes is not None:
         ends = datetime.fromtimestamp(time.time() + minutes * 60, UTC).isoformat()
         monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", ends)
-        more["AWS_CREDENTIAL_EXPIRATION"] = ends
-    found, _ = examine(accounts, **more)
+    found, _ = examine(accounts, AWS_CREDENTIAL_EXPIRATION=ends)
     assert found["AWS session"] == says
 
 

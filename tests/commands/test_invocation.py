@@ -155,7 +155,8 @@ def test_refused_stdin_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_usage(arguments: list[str]) -> None:
     err = io.StringIO()
     assert program.main(arguments, {}, io.StringIO(), io.StringIO(), err) == 2
-    assert err.getvalue() == "usage: commands/run wait-for-tunnels|check-tunnels|add-rule|remove-rule\n"
+    names = "wait-for-tunnels|check-tunnels|add-rule|remove-rule|doctor|field-report"
+    assert err.getvalue() == f"usage: commands/run {names}\n"
 
 
 @pytest.fixture

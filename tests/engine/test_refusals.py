@@ -325,13 +325,13 @@ def test_given_networks_that_cannot_work(lab: Lab, vpc: GivenVpc, vcn: GivenVcn)
     assert refused(lab) == [
         "vcnCidrs: 10.21.128.0/17 is refused: it overlaps 10.21.0.0/16 of vpcCidrs, so packets to it cannot be told "
         "apart",
-        f"clientSubnetCidrs: 10.99.0.0/24 is refused: it lies in none of the CIDRs of {vpc.id}",
-        f"hostSubnetId: '{vpc.client_subnet}' is refused: its route table has no route 0.0.0.0/0 to an internet "
-        "gateway, which the tunnels and the packages need",
-        f"networkAclId: '{vpc.acl}' is refused: {vpc.client_subnet} is under {default_acl}, so rules of another ACL "
-        "would let nothing in",
         f"hostSubnetId: '{vpc.client_subnet}' is refused: it is in {REGION}b, which does not offer t3.small; "
         f"{others} do",
+        f"hostSubnetId: '{vpc.client_subnet}' is refused: its route table has no route 0.0.0.0/0 to an internet "
+        "gateway, which the tunnels and the packages need",
+        f"clientSubnetCidrs: 10.99.0.0/24 is refused: it lies in none of the CIDRs of {vpc.id}",
+        f"networkAclId: '{vpc.acl}' is refused: {vpc.client_subnet} is under {default_acl}, so rules of another ACL "
+        "would let nothing in",
         f"routeTableIds: '{vpc.host_table}' is refused: it has a route to 172.20.0.0/16 already, and not by this stack",
         "tunnel2InsideCidr: 169.254.22.0/30 is refused: another connection of the DRG has 169.254.22.0/30 inside a "
         "tunnel",

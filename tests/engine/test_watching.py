@@ -40,7 +40,7 @@ def test_each_query_selects_one_tunnel_of_the_connection(lab: Lab) -> None:
     store = lab.clouds.oci.store
     with store.lock:
         queries = [alarm.body["query"] for alarm in store.of(ALARM)]
-        addresses = {str(tunnel.body["vpnIp"]) for tunnel in store.of(TUNNEL)}
+        addresses = {tunnel.private["headend"] for tunnel in store.of(TUNNEL)}
     selected = [dict(re.findall(r'(\w+) = "([^"]+)"', query)) for query in queries]
     connection = lab.project.outputs()["connectionId"]
     assert {one["parentResourceId"] for one in selected} == {connection}

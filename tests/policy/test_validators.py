@@ -251,13 +251,13 @@ def packed(text: str) -> str:
         ({}, []),
     ],
 )
-def test_secrets_in_user_data_are_found_and_never_quoted(properties: dict[str, str], expected: list[str]) -> None:
+def test_secrets_in_user_data_are_found_and_never_quoted(properties: dict[str, Any], expected: list[str]) -> None:
     found = faults("no-secret-in-user-data", declared(INSTANCE, **properties))
     assert [re.sub(r"^userData(?:Base64)? holds (.*?): .*", r"\1", fault) for fault in found] == expected
     assert KEY not in "".join(found)
 
 
-@pytest.mark.parametrize("damaged", ["not base64!", packed("a" * 99)[:-12]])
+@pytest.mark.parametrize("damaged", ["not base64!", packed("a" * 99)[:-12]], ids=["no base64", "cut"])
 def test_user_data_that_cannot_be_read_is_refused(damaged: str) -> None:
     assert faults("no-secret-in-user-data", declared(INSTANCE, userDataBase64=damaged)) == [
         "userDataBase64 cannot be read: write text, or text in gzip and base64"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
+from moto.ssm.exceptions import SSMException
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 from lab.clouds.aws.behaviour import Behaviour
@@ -19,7 +19,7 @@ class LabSsm(SimpleSystemManagerResponse):
     def send_command(self) -> ActionResult:
         for instance_id in self._get_param("InstanceIds", []):
             if instance_id not in self.behaviour.host_answers:
-                raise ServiceException("InvalidInstanceId", f"Instances [[{instance_id}]] not in a valid state")
+                raise SSMException("InvalidInstanceId", f"Instances [[{instance_id}]] not in a valid state")
         return super().send_command()
 
     def get_command_invocation(self) -> ActionResult:
