@@ -243,7 +243,7 @@ BROKEN: Mapping[str, tuple[str, str, Callable[[Resource], Resource], list[str]]]
         # As in a stack that the pack does not know as disposable.
         lambda r: replace(r, urn=r.urn.replace("urn:pulumi:dev::", "urn:pulumi:production::"), protect=False),
         [
-            "oci-cpe is not protected, and stack 'production' is none of the disposable ones (dev): "
+            "oci-cpe is not protected, and stack 'production' is none of the disposable ones (dev, pr-*): "
             "set disposable to false"
         ],
     ),
