@@ -58,7 +58,8 @@ class TunnelRule:
         ec2 = self._client("ec2")
         found = ec2.describe_addresses(Filters=[{"Name": "public-ip", "Values": [address]}])["Addresses"]
         interface = found[0].get("NetworkInterfaceId") if found else None
-        if interface is None:
+        # moto says '' where AWS says nothing.
+        if not interface:
             raise MismatchError(f"nothing has the CPE's address {address}")
         [described] = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"]
         if described["SourceDestCheck"]:

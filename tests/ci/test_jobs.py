@@ -91,11 +91,10 @@ def test_drift_that_is_gone_closes_its_issue_and_a_failing_preview_is_no_drift(
     monkeypatch.setattr(publish, "refuse_secrets", lambda text, stack: None)
 
     def says(exit_code: int, message: str) -> None:
-        event = {"diagnosticEvent": {"severity": "error", "message": message}}
-        result = Result(command=("preview",), exit_code=exit_code, text=message, events=(event,))
+        result = Result(command=("preview",), exit_code=exit_code, text=message, events=())
         monkeypatch.setattr(drift, "pulumi", lambda *arguments, aloud: result)
 
-    says(1, "no changes were expected but changes were proposed")
+    says(1, "error: no changes were expected for preview but changes were proposed")
     assert drift.run("dev") == 3
     says(1, "the sign-in is refused")
     with pytest.raises(PipelineError, match="the preview of dev fails, so that nothing is known of drift"):

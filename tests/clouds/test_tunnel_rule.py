@@ -145,6 +145,7 @@ WELL = cloud_config(IN_STORE)
     [
         (Amazon(WELL, addresses=[]), f"nothing has the CPE's address {ADDRESS}"),
         (Amazon(WELL, addresses=[{"PublicIp": ADDRESS}]), f"nothing has the CPE's address {ADDRESS}"),
+        (Amazon(WELL, addresses=[{"NetworkInterfaceId": ""}]), f"nothing has the CPE's address {ADDRESS}"),
         (Amazon(WELL, interface={"SourceDestCheck": True}), "the source/destination check of eni-1 is on"),
         (Amazon(WELL, interface={"SourceDestCheck": False}), "no instance is attached to eni-1"),
         (Amazon(WELL, state="stopped"), "the instance i-1 is stopped"),

@@ -26,8 +26,8 @@ def changes(resource: Resource, old: Values, new: Values, ignored: Iterable[str]
         path: kind
         for path, kind in found.items()
         if not any(_inside(path, name) for name in ignored)
-        # What the cloud fills in when it is not given, it has filled in already.
-        and not (kind == "delete" and path in resource.computed)
+        # What the cloud fills in when it is not given, it has filled in already; every resource's region the provider.
+        and not (kind == "delete" and path in {*resource.computed, "region"})
     }
 
 

@@ -29,7 +29,7 @@ MOMENT_SECONDS = 0.25
 # Waits for each new SA, which is the newest by Libreswan's numbers, before it asks for the next. Child SAs as
 # Libreswan 5 calls it, or 4; one that is not there yet has an add_time of 0.
 REKEY = """\
-newest() { ipsec whack "$2" | sed -nE "s/^(006 )?#([0-9]+): \\"$1\\".*$3.*/\\2/p" | sort -n | tail -n 1; }
+newest() { ipsec whack "$2" | sed -nE "s/^(00[06] )?#([0-9]+): \\"$1\\".*$3.*/\\2/p" | sort -n | tail -n 1; }
 rekey() {
     before=$(newest "$1" "$2" "$3")
     shift 3
