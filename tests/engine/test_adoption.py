@@ -28,11 +28,9 @@ OCI_SIDE = f"{PREFIX}aws-oci-libreswan:oci:OciSide::oci"
 class ByHand:
     """What somebody made without the program, as Oracle's guide says."""
 
-    address: str
     allocation: str
     cpe: str
     connection: str
-    headends: set[str]
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +51,10 @@ def by_hand(lab: Lab) -> ByHand:
         )
     ).data
     until(lambda: client.get_ip_sec_connection(connection.id).data.lifecycle_state == "AVAILABLE")
-    tunnels = client.list_ip_sec_connection_tunnels(connection.id).data
     return ByHand(
-        address=address["PublicIp"],
         allocation=address["AllocationId"],
         cpe=cpe.id,
         connection=connection.id,
-        headends={tunnel.vpn_ip for tunnel in tunnels},
     )
 
 
