@@ -35,19 +35,30 @@ def run(base: str, given: list[str] | None, minutes: float, really: bool, variab
     look = clouds(settings(base), project, variables)
     is_swept = chosen(given, variables)
     there = [stack for stack in stacks() if environment.number_of(stack) is not None and is_swept(stack)]
-    for stack in there:
-        print(f"{stack}: its stack is still there" + (", and is destroyed" if really else ""))
-        if really and (number := environment.number_of(stack)) and environment.down(number) != 0:
-            print(f"{stack}: its stack could not be destroyed; what carries its tags is deleted nevertheless")
+    stuck = [stack for stack in there if not _destroyed(stack, really)]
 
     def swept() -> list[Leftover]:
         return [one for one in look() if is_swept(one.stack)]
 
-    if really:
-        return report(delete_all(swept, minutes * 60))
-    for one in swept():
-        print(f"{one.stack}: {one.kind} {one.id} would be deleted")
-    return 0
+    if not really:
+        for one in swept():
+            print(f"{one.stack}: {one.kind} {one.id} would be deleted")
+        return 0
+    exit_code = report(delete_all(swept, minutes * 60))
+    for stack in stuck:
+        # What held it is away.
+        print(f"{stack}: its stack is destroyed once more")
+        exit_code = max(exit_code, environment.down(int(stack.removeprefix(environment.PREFIX))))
+    return exit_code
+
+
+def _destroyed(stack: str, really: bool) -> bool:
+    """Whether the engine has destroyed a stack that is still there; also if it was not to do so."""
+    print(f"{stack}: its stack is still there" + (", and is destroyed" if really else ""))
+    if not really or environment.down(int(stack.removeprefix(environment.PREFIX))) == 0:
+        return True
+    print(f"{stack}: its stack could not be destroyed; what carries its tags is deleted nevertheless")
+    return False
 
 
 def chosen(given: list[str] | None, variables: Mapping[str, str]) -> Callable[[str], bool]:

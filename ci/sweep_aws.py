@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -34,20 +34,29 @@ _GOING = ("shutting-down", "terminated", "deleting", "deleted")
 class Amazon:
     """One region of one account, and IAM, seen with the sign-in of the stacks."""
 
-    ec2: Any
-    ssm: Any
-    iam: Any
+    client: Callable[[str], Any]
+    """A boto3 client of a service."""
     project: str
 
     @classmethod
     def of(cls, settings: Mapping[str, object], region: str, project: str) -> Amazon:
         """Raises CommandError where the sign-in fails."""
         session = aws_sign_in.session(settings, region)
-        ec2, ssm, iam = (aws_sign_in.client(service, session) for service in ("ec2", "ssm", "iam"))
-        return cls(ec2, ssm, iam, project)
+        # Making one takes a tenth of a second.
+        return cls(cache(partial(aws_sign_in.client, session=session)), project)
 
     def leftovers(self) -> Iterator[Leftover]:
         """Everything with the tags of a test environment. What is terminated and still listed is not there."""
+        # An alarm first: it would tell somebody of what goes next.
+        yield from self._alarms()
+        yield from self._topics()
+        yield from self._ec2()
+        yield from self._parameters()
+        yield from self._log_groups()
+        yield from self._profiles()
+        yield from self._roles()
+
+    def _ec2(self) -> Iterator[Leftover]:
         for kind, operation, items, identifier in _EC2:
             for item in self._listed(operation, items):
                 stack = stack_of(_tags(item), self.project)
@@ -55,23 +64,15 @@ class Amazon:
                 if stack and state not in ("terminated", "deleted"):
                     delete = None if state in _GOING else self._ec2_delete(kind, item)
                     yield Leftover(kind, item[identifier], stack, delete)
-        yield from self._parameters()
-        yield from self._profiles()
-        yield from self._roles()
 
     def _listed(self, operation: str, items: str) -> Iterator[dict[str, Any]]:
         filters = [{"Name": "tag:project", "Values": [self.project]}, {"Name": "tag:managed-by", "Values": ["pulumi"]}]
-        pages: Any
-        if self.ec2.can_paginate(operation):
-            pages = self.ec2.get_paginator(operation).paginate(Filters=filters)
-        else:
-            pages = [getattr(self.ec2, operation)(Filters=filters)]
-        for page in pages:
+        for page in _pages(self.client("ec2"), operation, Filters=filters):
             for one in page["Reservations"] if items == "Instances" else [page]:
                 yield from one[items]
 
     def _ec2_delete(self, kind: str, item: Mapping[str, Any]) -> Callable[[], None]:
-        ec2 = self.ec2
+        ec2 = self.client("ec2")
         simple: dict[str, Callable[[], object]] = {
             "instance": lambda: ec2.terminate_instances(InstanceIds=[item["InstanceId"]]),
             "volume": lambda: ec2.delete_volume(VolumeId=item["VolumeId"]),
@@ -87,54 +88,96 @@ class Amazon:
         return partial(_done, simple[kind])
 
     def _release(self, address: Mapping[str, Any]) -> None:
+        ec2 = self.client("ec2")
         if "AssociationId" in address:
-            self.ec2.disassociate_address(AssociationId=address["AssociationId"])
-        self.ec2.release_address(AllocationId=address["AllocationId"])
+            ec2.disassociate_address(AssociationId=address["AssociationId"])
+        ec2.release_address(AllocationId=address["AllocationId"])
 
     def _detach(self, gateway: Mapping[str, Any]) -> None:
-        identifier = gateway["InternetGatewayId"]
+        ec2, identifier = self.client("ec2"), gateway["InternetGatewayId"]
         for attachment in gateway.get("Attachments", []):
-            self.ec2.detach_internet_gateway(InternetGatewayId=identifier, VpcId=attachment["VpcId"])
-        self.ec2.delete_internet_gateway(InternetGatewayId=identifier)
+            ec2.detach_internet_gateway(InternetGatewayId=identifier, VpcId=attachment["VpcId"])
+        ec2.delete_internet_gateway(InternetGatewayId=identifier)
+
+    def _alarms(self) -> Iterator[Leftover]:
+        cloudwatch = self.client("cloudwatch")
+        for page in _pages(cloudwatch, "describe_alarms", AlarmTypes=["MetricAlarm"]):
+            for alarm in page["MetricAlarms"]:
+                tags = cloudwatch.list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
+                name = alarm["AlarmName"]
+                yield from self._named(
+                    "alarm", name, _pairs(tags), partial(cloudwatch.delete_alarms, AlarmNames=[name])
+                )
+
+    def _topics(self) -> Iterator[Leftover]:
+        """With a topic go its subscriptions. https://docs.aws.amazon.com/sns/latest/api/API_DeleteTopic.html"""
+        sns = self.client("sns")
+        for page in _pages(sns, "list_topics"):
+            for arn in (topic["TopicArn"] for topic in page["Topics"]):
+                tags = sns.list_tags_for_resource(ResourceArn=arn)["Tags"]
+                yield from self._named("topic", arn, _pairs(tags), partial(sns.delete_topic, TopicArn=arn))
 
     def _parameters(self) -> Iterator[Leftover]:
-        below = [{"Key": "Name", "Option": "BeginsWith", "Values": [f"/libreswan/{self.project}/"]}]
-        for page in self.ssm.get_paginator("describe_parameters").paginate(ParameterFilters=below):
+        ssm, below = self.client("ssm"), f"/libreswan/{self.project}/"
+        ours = [{"Key": "Name", "Option": "BeginsWith", "Values": [below]}]
+        for page in _pages(ssm, "describe_parameters", ParameterFilters=ours):
             for name in (one["Name"] for one in page["Parameters"]):
-                tags = self.ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
-                if stack := stack_of(_pairs(tags), self.project):
-                    yield Leftover("parameter", name, stack, partial(_done, partial(self._forget, name)))
+                tags = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=name)["TagList"]
+                yield from self._named("parameter", name, _pairs(tags), partial(ssm.delete_parameter, Name=name))
 
-    def _forget(self, name: str) -> None:
-        self.ssm.delete_parameter(Name=name)
+    def _log_groups(self) -> Iterator[Leftover]:
+        logs = self.client("logs")
+        for page in _pages(logs, "describe_log_groups", logGroupNamePrefix=f"/libreswan/{self.project}/"):
+            for group in page["logGroups"]:
+                name, arn = group["logGroupName"], group["arn"].removesuffix(":*")
+                tags = logs.list_tags_for_resource(resourceArn=arn)["tags"]
+                yield from self._named("log group", name, tags, partial(logs.delete_log_group, logGroupName=name))
 
     # IAM filters by no tag: each role and profile is asked for its own.
     def _profiles(self) -> Iterator[Leftover]:
-        for page in self.iam.get_paginator("list_instance_profiles").paginate():
+        iam = self.client("iam")
+        for page in _pages(iam, "list_instance_profiles"):
             for profile in page["InstanceProfiles"]:
                 name = profile["InstanceProfileName"]
-                tags = self.iam.list_instance_profile_tags(InstanceProfileName=name)["Tags"]
-                if stack := stack_of(_pairs(tags), self.project):
-                    yield Leftover("instance profile", name, stack, partial(self._delete_profile, profile))
+                tags = iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"].get("Tags", [])
+                yield from self._named("instance profile", name, _pairs(tags), partial(self._delete_profile, profile))
 
     def _delete_profile(self, profile: Mapping[str, Any]) -> None:
-        name = profile["InstanceProfileName"]
+        iam, name = self.client("iam"), profile["InstanceProfileName"]
         for role in profile["Roles"]:
-            self.iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
-        self.iam.delete_instance_profile(InstanceProfileName=name)
+            iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
+        iam.delete_instance_profile(InstanceProfileName=name)
 
     def _roles(self) -> Iterator[Leftover]:
-        for page in self.iam.get_paginator("list_roles").paginate():
+        iam = self.client("iam")
+        for page in _pages(iam, "list_roles"):
             for name in (role["RoleName"] for role in page["Roles"]):
-                if stack := stack_of(_pairs(self.iam.list_role_tags(RoleName=name)["Tags"]), self.project):
-                    yield Leftover("role", name, stack, partial(self._delete_role, name))
+                tags = iam.list_role_tags(RoleName=name)["Tags"]
+                yield from self._named("role", name, _pairs(tags), partial(self._delete_role, name))
 
     def _delete_role(self, name: str) -> None:
-        for policy in self.iam.list_role_policies(RoleName=name)["PolicyNames"]:
-            self.iam.delete_role_policy(RoleName=name, PolicyName=policy)
-        for attached in self.iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-            self.iam.detach_role_policy(RoleName=name, PolicyArn=attached["PolicyArn"])
-        self.iam.delete_role(RoleName=name)
+        iam = self.client("iam")
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=name, PolicyName=policy)
+        for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=name, PolicyArn=attached["PolicyArn"])
+        iam.delete_role(RoleName=name)
+
+    def _named(
+        self, kind: str, identifier: str, tags: Mapping[str, str], delete: Callable[[], object]
+    ) -> Iterator[Leftover]:
+        """It, if these tags make it the sweep's."""
+        if stack := stack_of(tags, self.project):
+            yield Leftover(kind, identifier, stack, partial(_done, delete))
+
+
+def _pages(client: Any, operation: str, **arguments: Any) -> Iterable[dict[str, Any]]:
+    pages: Iterable[dict[str, Any]]
+    if client.can_paginate(operation):
+        pages = client.get_paginator(operation).paginate(**arguments)
+    else:
+        pages = [getattr(client, operation)(**arguments)]
+    return pages
 
 
 def _done(work: Callable[[], object]) -> None:

@@ -99,15 +99,17 @@ def virtual_network_client(settings: Mapping[str, str], environment: Mapping[str
 
     With `raw` its answers are the JSON that OCI sent, fields unknown to the SDK too. Raises CommandError.
     """
-    return _client(import_module("oci.core").VirtualNetworkClient, VIRTUAL_NETWORK, settings, environment, raw=raw)
+    return client(VIRTUAL_NETWORK, settings, environment, raw=raw)
 
 
 def limits_client(settings: Mapping[str, str], environment: Mapping[str, str]) -> Any:
     """An `oci.limits.LimitsClient`, which says how much of what may still be made. Raises CommandError."""
-    return _client(import_module("oci.limits").LimitsClient, LIMITS, settings, environment, raw=False)
+    return client(LIMITS, settings, environment)
 
 
-def _client(kind: Any, override: str, settings: Mapping[str, str], environment: Mapping[str, str], *, raw: bool) -> Any:
+def client(name: str, settings: Mapping[str, str], environment: Mapping[str, str], *, raw: bool = False) -> Any:
+    """A client of the SDK, without retries of its own, by its name in CLIENT_HOST_OVERRIDES. Raises CommandError."""
+    module, _, kind = name.partition(".")
     signed_in = sign_in(settings, environment)
     breaker: Any = import_module("oci.circuit_breaker")
     retry: Any = import_module("oci.retry")
@@ -118,10 +120,10 @@ def _client(kind: Any, override: str, settings: Mapping[str, str], environment: 
         "timeout": TIMEOUTS,
         "skip_deserialization": raw,
     }
-    endpoint = host_override(environment, override)
+    endpoint = host_override(environment, name)
     if endpoint is not None:
         options["service_endpoint"] = endpoint
-    return kind(dict(signed_in.config), **options)
+    return getattr(import_module(module.replace("_", ".")), kind)(dict(signed_in.config), **options)
 
 
 def host_override(environment: Mapping[str, str], client: str) -> str | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.lab import Lab
+from tests.ci.desk import Desk
 from tests.ci.pretend_github import PretendGitHub
 from tests.engine.conftest import lab as lab
 
@@ -15,3 +17,8 @@ def github() -> Iterator[PretendGitHub]:
     started = PretendGitHub()
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="module")
+def desk(lab: Lab, github: PretendGitHub) -> Desk:
+    return Desk(lab, github)

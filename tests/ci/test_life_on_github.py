@@ -1,81 +1,19 @@
 """The jobs of the workflows against the stand-in clouds, with the real engine: from the first preview to the end.
 
-The tests are one story and run in their order. No packet flows; GitHub is a pretended one. Not proven: the sweep.
+The tests are one story and run in their order. No packet flows; GitHub is a pretended one.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from lab.clouds.cluster import REGION
-from lab.clouds.oci.store import TUNNEL
-from lab.lab import Lab
-from tests.ci.pretend_github import PretendGitHub
+from tests.ci.desk import Desk
 from tests.engine.leaks import found_in
 
 GOLDEN = Path(__file__).parent / "golden" / "preview.md"
 BOTH_UP = {"tunnel-1": "UP", "tunnel-2": "UP"}
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Where a job works: the project's folder, an engine on PATH, and GitHub."""
-
-    lab: Lab
-    github: PretendGitHub
-
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """`ci/run …` as a workflow's step runs it."""
-        folder = self.lab.project.directory
-        environment = {
-            name: value for name, value in self.lab.project.environment.items() if not name.startswith("GITHUB_")
-        }
-        # The language host that the lab builds takes the first python on PATH, and there are no plugins to fetch.
-        environment["PATH"] = f"{folder / '.venv' / 'bin'}:{environment['PATH']}"
-        environment["PULUMI_OPTION_SKIP_PLUGIN_PRE_INSTALL"] = "true"
-        return subprocess.run(
-            [folder / "ci" / "run", *arguments],
-            cwd=folder,
-            env={**environment, **self.github.environment, **variables},
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-
-    def check(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = self.run(*arguments, **variables)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done
-
-    @property
-    def comment(self) -> str:
-        """The one comment on pull request 5."""
-        [found] = [one for one in self.github.comments if one["number"] == 5]
-        return str(found["body"])
-
-    @property
-    def keys(self) -> list[str]:
-        """The tunnels' keys as Oracle has them."""
-        store = self.lab.clouds.oci.store
-        with store.lock:
-            return [str(tunnel.private["shared secret"]) for tunnel in store.of(TUNNEL)]
-
-    @property
-    def ec2(self) -> Any:
-        return self.lab.clouds.aws.client("ec2", REGION)
-
-
-@pytest.fixture(scope="module")
-def desk(lab: Lab, github: PretendGitHub) -> Desk:
-    return Desk(lab, github)
 
 
 def without_ids(text: str) -> str:
