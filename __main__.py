@@ -73,6 +73,7 @@ host = LibreswanHost(
         region=region,
         newest_image=found.aws.newest_image,
         zones=found.aws.zones,
+        log_days=settings.watching.cloud_watch_log_days,
         tags=tags,
     ),
     opts=options,
@@ -113,6 +114,8 @@ if settings.watching.alarms:
     )
     pulumi.export("alarmTopics", watching.topics)
 
+if host.log_group is not None:
+    pulumi.export("logGroup", host.log_group)
 pulumi.export("cpeAddress", aws_side.public_ip)
 pulumi.export("headends", {f"tunnel-{n}": tunnel.headend for n, tunnel in enumerate(oci_side.tunnels, start=1)})
 pulumi.export("tunnelIds", {f"tunnel-{n}": tunnel.id for n, tunnel in enumerate(oci_side.tunnels, start=1)})

@@ -69,6 +69,8 @@ class HostFacts:
     upgrade_window: str
     """When the distribution's upgrades are installed: a day of the week and a time, UTC."""
     tunnels: tuple[TunnelFacts, TunnelFacts]
+    log_group: str | None = None
+    """Of CloudWatch, for what the keeper says and measures; None where that stays on the host."""
 
     @property
     def mtu(self) -> int:
@@ -116,6 +118,11 @@ def host_files(facts: HostFacts) -> list[HostFile]:
         HostFile(path="/usr/local/bin/vpn-status", content=_host_file("vpn-status"), mode="0755"),
     ]
     modules = sorted(path.name for path in (_ROOT / "host" / "keeper").glob("*.py"))
+    if facts.log_group is None:
+        modules.remove("telemetry.py")
+    else:
+        unit = _host_file("tunnel-telemetry.service")
+        files.append(HostFile(path=f"{units}/tunnel-telemetry.service", content=unit))
     files += [HostFile(path=f"{lib}/keeper/{name}", content=program(_host_file(f"keeper/{name}"))) for name in modules]
     if facts.os.package_manager == "apt":
         window = _render("upgrade-window.conf.j2", facts)

@@ -38,6 +38,8 @@ class LibreswanHostArgs:
     """What the look-up says today; the stack keeps the one it was made of."""
     zones: Sequence[str]
     """Zones that offer the instance type."""
+    log_days: int
+    """Days that CloudWatch keeps what the keeper says; with 0 nothing is sent there."""
     tags: Tags
 
 
@@ -46,15 +48,16 @@ class LibreswanHost(pulumi.ComponentResource):
     **Type:** `aws-oci-libreswan:host:LibreswanHost`
 
     Creates: `aws:vpc:SecurityGroupIngressRule`s, `SecurityGroupEgressRule`s and `aws:ec2:NetworkAclRule`s for the two
-    headends;
-    `aws:iam:Role`, its `RolePolicy`s and `InstanceProfile` unless a profile is given;
-    `aws:ssm:Parameter` for each pre-shared key unless user-data carries it; `pulumi:index:Stash` for the image and
-    for user-data as a person can read it; `aws:ec2:Instance`.
+    headends; `aws:iam:Role`, its `RolePolicy`s and `InstanceProfile` unless a profile is given; `aws:ssm:Parameter` for
+    each pre-shared key unless user-data carries it; `aws:cloudwatch:LogGroup` if its log is kept;
+    `pulumi:index:Stash` for the image and for user-data as a person can read it; `aws:ec2:Instance`.
     """
 
     instance_id: pulumi.Output[str]
     key_versions: list[pulumi.Output[int]]
     """Of each pre-shared key's parameter; none where user-data carries the keys."""
+    log_group: pulumi.Output[str] | None
+    """Name of the log group; None where nothing is sent."""
 
     def __init__(self, name: str, args: LibreswanHostArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("aws-oci-libreswan:host:LibreswanHost", name, None, opts)
@@ -63,8 +66,9 @@ class LibreswanHost(pulumi.ComponentResource):
 
         rules = [rule for number in (1, 2) for rule in self._headend_rules(number)]
         parameters = self._parameters() if args.tunnel.pre_shared_key_delivery == "parameterStore" else None
-        profile, rights = self._profile(parameters or [])
-        text = self._cloud_config(parameters)
+        log = self._log() if args.log_days else None
+        profile, rights = self._profile(parameters or [], log)
+        text = self._cloud_config(parameters, log)
         # The instance takes user-data compressed; this is the same for a person who reviews a preview.
         pulumi.Stash(f"{name}-user-data", input=text, opts=self._child)
 
@@ -104,6 +108,7 @@ class LibreswanHost(pulumi.ComponentResource):
 
         self.instance_id = instance.id
         self.key_versions = [parameter.version for parameter in parameters or []]
+        self.log_group = log.name if log else None
         self.register_outputs({"instanceId": self.instance_id})
 
     def _offered(self, zone: str) -> str:
@@ -166,7 +171,19 @@ class LibreswanHost(pulumi.ComponentResource):
             for number, tunnel in enumerate(self._args.tunnels, start=1)
         ]
 
-    def _profile(self, parameters: Sequence[aws.ssm.Parameter]) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
+    def _log(self) -> aws.cloudwatch.LogGroup:
+        tags = self._args.tags
+        return aws.cloudwatch.LogGroup(
+            f"{self._name}-log",
+            name=f"/libreswan/{tags.project}/{tags.stack}",
+            retention_in_days=self._args.log_days,
+            tags=tags.aws(f"{self._name}-log"),
+            opts=self._child,
+        )
+
+    def _profile(
+        self, parameters: Sequence[aws.ssm.Parameter], log: aws.cloudwatch.LogGroup | None
+    ) -> tuple[pulumi.Input[str], list[pulumi.Resource]]:
         """The instance profile's name, and what must be there before its rights are."""
         args, name = self._args, self._name
         if args.host.instance_profile_name is not None:
@@ -199,10 +216,15 @@ class LibreswanHost(pulumi.ComponentResource):
                     opts=self._child,
                 )
             )
+        if log:
+            policy = log.arn.apply(lambda arn: json.dumps(_may_write(arn)))
+            rights.append(aws.iam.RolePolicy(f"{name}-log", role=role.name, policy=policy, opts=self._child))
         profile = aws.iam.InstanceProfile(name, role=role.name, tags=args.tags.aws(name), opts=self._child)
         return profile.name, rights
 
-    def _cloud_config(self, parameters: Sequence[aws.ssm.Parameter] | None) -> pulumi.Output[str]:
+    def _cloud_config(
+        self, parameters: Sequence[aws.ssm.Parameter] | None, log: aws.cloudwatch.LogGroup | None
+    ) -> pulumi.Output[str]:
         args = self._args
         secrets: list[pulumi.Output[str]] = (
             [tunnel.pre_shared_key for tunnel in args.tunnels]
@@ -226,6 +248,7 @@ class LibreswanHost(pulumi.ComponentResource):
                     path_mtu=args.tunnel.path_mtu,
                     upgrade_window=args.host.upgrade_window,
                     tunnels=(facts(1, known), facts(2, known)),
+                    log_group=known["log_group"],
                 )
             )
 
@@ -247,6 +270,7 @@ class LibreswanHost(pulumi.ComponentResource):
             public_ip=args.aws_side.public_ip,
             headends=[tunnel.headend for tunnel in args.tunnels],
             secrets=secrets,
+            log_group=log.name if log else None,
         ).apply(render)
 
 
@@ -285,3 +309,10 @@ def _may_read(parameter_arns: Sequence[str], kms_key_arn: str | None) -> dict[st
     if kms_key_arn is not None:
         statements.append({"Effect": "Allow", "Action": "kms:Decrypt", "Resource": kms_key_arn})
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _may_write(log_group_arn: str) -> dict[str, Any]:
+    """Lines into the streams of this log group, which are its `:*`."""
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": f"{log_group_arn}:*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}

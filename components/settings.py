@@ -74,6 +74,16 @@ def _instance_type(text: str) -> str:
     return text
 
 
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+_LOG_DAYS = (0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+
+
+def _log_days(days: int) -> int:
+    if days not in _LOG_DAYS:
+        raise _refuse(f"days that CloudWatch keeps a log, one of {', '.join(map(str, _LOG_DAYS))}")
+    return days
+
+
 def _whole_number(text: object) -> object:
     return int(text) if isinstance(text, str) and text.isdecimal() else text
 
@@ -203,6 +213,7 @@ class HostSettings(Group):
 
 
 class WatchingSettings(Group):
+    cloud_watch_log_days: Annotated[int, AfterValidator(_log_days)] = 0
     alarms: bool = False
     alarm_email: Annotated[str, _matching(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")] | None = None
 

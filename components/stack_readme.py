@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from components.labels import ocid_end
-from components.settings import AwsSettings, HostSettings, OciSettings, Settings, TunnelSettings
+from components.settings import AwsSettings, HostSettings, OciSettings, Settings, TunnelSettings, WatchingSettings
 
 _PAGE = Path(__file__).resolve().parent.parent / "Pulumi.README.md"
 _DIAGRAM = "{{ diagram }}"
@@ -27,7 +27,7 @@ def diagram(settings: Settings, vpc_cidrs: Sequence[IPv4Network], vcn_cidrs: Seq
         [
             "flowchart LR",
             f'  subgraph aws ["{_network("VPC", settings.aws.vpc_id, vpc_cidrs)}"]',
-            *(f"    {line}" for line in _aws(settings.aws, settings.host, settings.tunnel)),
+            *(f"    {line}" for line in _aws(settings.aws, settings.host, settings.tunnel, settings.watching)),
             "  end",
             f'  subgraph oci ["{_network("VCN", _end(settings.oci.vcn_id), vcn_cidrs)}"]',
             *(f"    {line}" for line in _oci(settings.oci)),
@@ -37,7 +37,9 @@ def diagram(settings: Settings, vpc_cidrs: Sequence[IPv4Network], vcn_cidrs: Seq
     )
 
 
-def _aws(settings: AwsSettings, host: HostSettings, tunnel: TunnelSettings) -> Iterator[str]:
+def _aws(
+    settings: AwsSettings, host: HostSettings, tunnel: TunnelSettings, watching: WatchingSettings
+) -> Iterator[str]:
     subnet = f"subnet {settings.host_subnet_cidr or settings.host_subnet_id}"
     yield f'host["Libreswan host<br/>{host.host_os}, {host.instance_type}<br/>{subnet}"]'
     yield 'address["elastic IP"] --- interface["network interface"] --- host'
@@ -47,6 +49,8 @@ def _aws(settings: AwsSettings, host: HostSettings, tunnel: TunnelSettings) -> I
         yield f'table{n}(["route table<br/>{table}"]) -->|routes to the VCN| interface'
     if tunnel.pre_shared_key_delivery == "parameterStore":
         yield 'keys["Parameter Store<br/>pre-shared keys"] -.-> host'
+    if watching.cloud_watch_log_days:
+        yield 'host -.-> log["CloudWatch<br/>log and metrics"]'
 
 
 def _oci(settings: OciSettings) -> Iterator[str]:

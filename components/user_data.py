@@ -70,6 +70,7 @@ def _worst_case(settings: Settings) -> HostFacts:
         path_mtu=tunnel.path_mtu,
         upgrade_window=settings.host.upgrade_window,
         tunnels=(facts(1, tunnel.tunnel1_inside_cidr), facts(2, tunnel.tunnel2_inside_cidr)),
+        log_group=f"/libreswan/{_noise(5)}/{_noise(6)}" if settings.watching.cloud_watch_log_days else None,
     )
 
 

@@ -45,7 +45,7 @@ class Packets:
         folder.mkdir(parents=True, exist_ok=True)
         for system in machines.systems:
             host_image(system, machines.flavour)
-        certificate, key = issue([f"{service}.{region}.amazonaws.com" for service in ("ssm", "sts")], folder)
+        certificate, key = issue([f"{service}.{region}.amazonaws.com" for service in ("logs", "ssm", "sts")], folder)
         aws.behaviour.role_seconds = ROLE_SECONDS
         mirror = Mirror()
         mirror.start()

@@ -28,6 +28,7 @@ _WITHOUT_A_CALL = ("iam:PassRole", "ec2:GetConsoleOutput")
 # must be readable. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/UsingAlarmActions.html
 _ALARMS_WITHOUT_A_CALL = ("iam:CreateServiceLinkedRole", "ec2:DescribeInstanceStatus")
 _ALARMS = ("cloudwatch:", "sns:")
+_LOG = "logs:"
 
 # Resource types of OCI policies, by the noun of the operation. The longest noun that fits decides.
 # https://docs.oracle.com/en-us/iaas/Content/Identity/Reference/corepolicyreference.htm
@@ -88,6 +89,7 @@ def document(aws_calls: Iterable[Mapping[str, object]], oci_calls: Iterable[Mapp
     """docs/rights.md."""
     actions, statements = aws_actions(aws_calls), oci_statements(oci_calls)
     for_alarms = [action for action in actions if action.startswith(_ALARMS) or action in _ALARMS_WITHOUT_A_CALL]
+    for_log = [action for action in actions if action.startswith(_LOG)]
     statements_for_alarms = [one for one in statements if one.split(" in ")[0].endswith(_OCI_ALARMS)]
     return "\n".join(
         [
@@ -99,7 +101,7 @@ def document(aws_calls: Iterable[Mapping[str, object]], oci_calls: Iterable[Mapp
             "",
             "## AWS",
             "",
-            *_policy([action for action in actions if action not in for_alarms]),
+            *_policy([action for action in actions if action not in (*for_alarms, *for_log)]),
             "",
             "## OCI",
             "",
@@ -114,6 +116,10 @@ def document(aws_calls: Iterable[Mapping[str, object]], oci_calls: Iterable[Mapp
             "```",
             *statements_for_alarms,
             "```",
+            "",
+            "## With `cloudWatchLogDays`",
+            "",
+            *_policy(for_log),
             "",
             *persons(),
         ]

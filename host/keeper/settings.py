@@ -32,6 +32,8 @@ class Host:
     mtu: int
     vcn_cidrs: tuple[str, ...]
     tunnels: tuple[Tunnel, ...]
+    log_group: str | None = None
+    """Of CloudWatch, for what is said and measured here; None where that stays here."""
 
 
 def load(path: Path = PATH) -> Host:
@@ -55,4 +57,5 @@ def load(path: Path = PATH) -> Host:
             )
             for tunnel in said["tunnels"]
         ),
+        log_group=said.get("logGroup"),
     )

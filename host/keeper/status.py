@@ -91,7 +91,8 @@ def table(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
 
 
-def _devices(host: Host) -> dict[str, dict[str, Any]]:
+def devices(host: Host) -> dict[str, dict[str, int]]:
+    """Bytes that each device counts, where it is up."""
     return {
         tunnel.device: {
             name: int(Path(f"/sys/class/net/{tunnel.device}/statistics/{name}").read_text())
@@ -108,7 +109,7 @@ def main() -> int:
     ike = ike_established(libreswan.whack("--showstates") or "")
     children = libreswan.children(libreswan.whack("--trafficstatus") or "")
     routes = kernel.over(kernel.our_routes())
-    print(table([HEADER, *rows(host, status, keys, ike, children, _devices(host), routes)]))
+    print(table([HEADER, *rows(host, status, keys, ike, children, devices(host), routes)]))
     wrong = faults(host, status, keys, time.time())
     for fault in wrong:
         print(f"! {fault}")

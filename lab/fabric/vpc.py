@@ -73,6 +73,7 @@ def name_server(declared: Declared, region: str) -> str:
         f"address=/{MIRROR_NAME}/{PACKAGE_MIRROR}",
         f"address=/ssm.{region}.amazonaws.com/{AWS_ENDPOINT}",
         f"address=/sts.{region}.amazonaws.com/{AWS_ENDPOINT}",
+        f"address=/logs.{region}.amazonaws.com/{AWS_ENDPOINT}",
         # Every other name does not exist.
         "address=/#/",
         "dhcp-leasefile=/run/dhcp.leases",

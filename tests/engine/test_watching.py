@@ -1,4 +1,4 @@
-"""A stack with alarms in the real engine: made, quiet, changed in place, and gone with all that they need.
+"""A stack with alarms and a log in the real engine: made, quiet, changed in place, and gone with all that they need.
 
 The tests are one story and run in their order. No alarm fires here: the stand-in clouds measure nothing.
 """
@@ -13,6 +13,11 @@ from lab.clouds.oci.store import ALARM, TUNNEL
 from lab.engine.project import REPOSITORY
 from lab.lab import USER, Lab
 
+GROUP = "/libreswan/aws-oci-libreswan/dev"
+LOG = {
+    ("create", "aws:cloudwatch/logGroup:LogGroup", "host-log"),
+    ("create", "aws:iam/rolePolicy:RolePolicy", "host-log"),
+}
 ALARMS = {
     ("create", "aws-oci-libreswan:watching:Watching", "watching"),
     ("create", "oci:Ons/notificationTopic:NotificationTopic", "watching"),
@@ -27,12 +32,13 @@ ALARMS = {
 
 
 def test_up_makes_the_alarms_too(lab: Lab) -> None:
-    lab.configure(alarms=True, alarmEmail="network@example.com")
+    lab.configure(alarms=True, alarmEmail="network@example.com", cloudWatchLogDays=7)
     up = lab.project.up().check()
     made = {(one.op, one.type, one.name) for one in up.operations()}
-    assert made >= ALARMS
+    assert made >= ALARMS | LOG
     assert {op for op, _, _ in made} == {"create"}
     assert sorted(lab.project.outputs()["alarmTopics"]) == ["aws", "oci"]
+    assert lab.project.outputs()["logGroup"] == GROUP
 
 
 def test_each_query_selects_one_tunnel_of_the_connection(lab: Lab) -> None:
@@ -55,6 +61,11 @@ def test_the_status_checks_are_of_the_host(lab: Lab) -> None:
     assert [alarm["Dimensions"] for alarm in alarms] == [host, host]
 
 
+def test_the_log_is_kept_for_as_long_as_is_said(lab: Lab) -> None:
+    [group] = lab.clouds.aws.client("logs", REGION).describe_log_groups()["logGroups"]
+    assert (group["logGroupName"], group["retentionInDays"]) == (GROUP, 7)
+
+
 def test_nothing_changes_after_a_refresh(lab: Lab) -> None:
     lab.project.preview("--refresh", "--expect-no-changes").check()
 
@@ -66,6 +77,14 @@ def test_another_tag_reaches_the_alarms_and_replaces_nothing(lab: Lab) -> None:
     changed = {(one.type, one.name) for one in up.operations()}
     untagged = {"aws-oci-libreswan:watching:Watching", "aws:sns/topicSubscription:TopicSubscription"}
     assert changed >= {(kind, name) for _, kind, name in ALARMS if kind not in untagged}
+
+
+def test_a_longer_time_for_the_log_replaces_nothing(lab: Lab) -> None:
+    lab.configure(cloudWatchLogDays=30)
+    up = lab.project.up().check()
+    assert [(one.op, one.type) for one in up.operations()] == [("update", "aws:cloudwatch/logGroup:LogGroup")]
+    [group] = lab.clouds.aws.client("logs", REGION).describe_log_groups()["logGroups"]
+    assert group["retentionInDays"] == 30
 
 
 def test_destroy_leaves_nothing_at_the_first_try(lab: Lab) -> None:
@@ -81,5 +100,5 @@ def test_rights_of_all_calls_are_documented(lab: Lab) -> None:
     needed |= {
         statement.rpartition(" in ")[0] for statement in rights.oci_statements(rights.calls_of(folder, "oci", USER))
     }
-    assert {'"cloudwatch:PutMetricAlarm"', "Allow group NETWORKERS to manage alarms"} <= needed
+    assert {'"cloudwatch:PutMetricAlarm"', '"logs:CreateLogGroup"', "Allow group NETWORKERS to manage alarms"} <= needed
     assert {right for right in needed if right not in documented} == set()

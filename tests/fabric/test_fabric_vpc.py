@@ -191,6 +191,7 @@ def test_the_names_of_the_labs_internet_and_no_others() -> None:
         "address=/mirror.lab/198.18.0.20",
         "address=/ssm.eu-central-1.amazonaws.com/198.18.0.10",
         "address=/sts.eu-central-1.amazonaws.com/198.18.0.10",
+        "address=/logs.eu-central-1.amazonaws.com/198.18.0.10",
         "address=/#/",
     ]
 

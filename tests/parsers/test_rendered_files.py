@@ -101,13 +101,14 @@ def test_user_data_is_accepted_by_cloud_init(version: Version, delivery: str) ->
 def test_units_and_drop_ins_are_accepted_by_systemd_without_a_word(version: Version, kind: InterfaceKind) -> None:
     """Beside the distribution's own units, and with each command that they run."""
     folder = "/etc/systemd/system/"
-    files = host_files(facts(OS_OF[version], interface_kind=kind))
+    files = host_files(replace(facts(OS_OF[version], interface_kind=kind), log_group="/libreswan/project/stack"))
     units = {file.path.removeprefix(folder): file.content for file in files if file.path.startswith(folder)}
     assert units.keys() == {
         "apt-daily-upgrade.timer.d/aws-oci-libreswan.conf",
         "ipsec.service.d/aws-oci-libreswan.conf",
         "pre-shared-keys.service",
         "tunnel-keeper.service",
+        "tunnel-telemetry.service",
     }
     parsed = check_units(version, units)
     assert (parsed.ok, parsed.output) == (True, "")

@@ -27,6 +27,12 @@ def watched() -> Recording:
 
 
 @pytest.fixture(scope="session")
+def logged() -> Recording:
+    """`dev` whose keeper writes to CloudWatch."""
+    return record({"cloudWatchLogDays": 30})
+
+
+@pytest.fixture(scope="session")
 def preview() -> Recording:
     """`dev` on an empty stack, where nothing a cloud computes is known."""
     return record(preview=True)

@@ -139,6 +139,8 @@ def compute(type_token: str, name: str, inputs: Values) -> Values:
             return {"topicId": "ocid1.onstopic.oc1.iad.made"}
         case "aws:sns/topic:Topic":
             return {"arn": "arn:aws:sns:us-east-1:123456789012:watching-1234567"}
+        case "aws:cloudwatch/logGroup:LogGroup":
+            return {"arn": f"arn:aws:logs:us-east-1:123456789012:log-group:{inputs['name']}"}
         case "aws:ssm/parameter:Parameter":
             return {"arn": f"arn:aws:ssm:us-east-1:123456789012:parameter{inputs['name']}", "version": 1}
         case _ if type_token.startswith("aws:iam/"):

@@ -25,11 +25,11 @@ COMPONENTS: dict[str, type[pulumi.ComponentResource]] = {
 
 
 @pytest.fixture(scope="module")
-def everything(dev: Recording, given: Recording, watched: Recording) -> list[Recording]:
+def everything(dev: Recording, given: Recording, watched: Recording, logged: Recording) -> list[Recording]:
     """Runs that between them create every type of resource the program knows."""
     many = record({"vpcCidrs": ["10.0.0.0/16", "10.1.0.0/16"]})
     mixed = record({**GIVEN, "vcnSubnetCidrs": ["172.16.0.0/24"], "clientSubnetCidrs": ["10.0.1.0/24"]})
-    return [dev, given, many, mixed, watched]
+    return [dev, given, many, mixed, watched, logged]
 
 
 def test_these_are_all_components() -> None:

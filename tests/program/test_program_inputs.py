@@ -38,6 +38,7 @@ EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
 ACL_RULE = "aws:ec2/networkAclRule:NetworkAclRule"
 MANAGEMENT = "oci:Core/ipsecConnectionTunnelManagement:IpsecConnectionTunnelManagement"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 PARAMETERS = "arn:aws:ssm:us-east-1:123456789012:parameter"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/abc"
 FIRST, SECOND = (HEADENDS[tunnel] for tunnel in sorted(HEADENDS))
@@ -198,6 +199,21 @@ def test_a_kms_key_of_ones_own_may_only_decrypt() -> None:
     statements = role_policies(recording)["host-keys"]["Statement"]
     assert statements[1:] == [{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": KEY}]
     assert {r.inputs["keyId"] for r in recording.of_type("aws:ssm/parameter:Parameter")} == {KEY}
+
+
+def test_the_role_may_write_into_its_own_log_and_no_other(dev: Recording, logged: Recording) -> None:
+    assert not dev.of_type(LOG_GROUP)
+    assert "logGroup" not in dev.stack_outputs
+    group = logged.one(LOG_GROUP, "host-log").inputs
+    assert (group["name"], group["retentionInDays"]) == ("/libreswan/aws-oci-libreswan/dev", 30)
+    assert logged.stack_outputs["logGroup"] == group["name"]
+    policies = list(role_policies(logged).values())
+    arn = f"arn:aws:logs:us-east-1:123456789012:log-group:{group['name']}"
+    for action in ("CreateLogStream", "PutLogEvents"):
+        assert allows(policies, f"logs:{action}", f"{arn}:log-stream:i-1")
+        assert not allows(policies, f"logs:{action}", f"{arn}-other:log-stream:i-1")
+    for action in ("CreateLogGroup", "DeleteLogGroup", "GetLogEvents", "PutRetentionPolicy"):
+        assert not allows(policies, f"logs:{action}", f"{arn}:*")
 
 
 def test_a_given_profile_and_a_boundary_are_used() -> None:

@@ -267,7 +267,20 @@ def test_the_environment_of_the_first_boot(os: str) -> None:
         f"SSM_AGENT={facts.os.ssm_agent}",
         "REGION=us-east-1",
         "PRE_SHARED_KEYS=parameterStore",
+        "TELEMETRY=none",
     ]
+
+
+def test_what_is_for_cloudwatch_comes_only_where_it_is_asked_for() -> None:
+    without, logged = host_facts(), host_facts(log_group="/libreswan/project/stack")
+    paths = [{file.path for file in host_files(facts)} for facts in (without, logged)]
+    assert paths[1] - paths[0] == {
+        "/etc/systemd/system/tunnel-telemetry.service",
+        "/usr/local/lib/aws-oci-libreswan/keeper/telemetry.py",
+    }
+    assert "TELEMETRY=cloudWatch" in content(logged, "/etc/aws-oci-libreswan/host.env")
+    tunnels = [json.loads(content(facts, "/etc/aws-oci-libreswan/tunnels.json")) for facts in (without, logged)]
+    assert tunnels[1] == {**tunnels[0], "logGroup": "/libreswan/project/stack"}
 
 
 def test_the_kernel_forwards_and_takes_asymmetric_returns() -> None:

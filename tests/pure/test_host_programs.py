@@ -19,8 +19,8 @@ from tests.pure.facts import host_facts
 ROOT = Path(__file__).resolve().parents[2]
 SHELL = ["host/boot", "host/vpn-status", "commands/run", ".ci/run"]
 KEEPER = sorted(path.name for path in (ROOT / "host" / "keeper").glob("*.py"))
-# What only the program that is about Parameter Store needs, and only when it runs.
-AWS = {("keys.py", "boto3"), ("keys.py", "botocore")}
+# What only the programs that speak to AWS need, and only when they run.
+AWS = {(program, module) for program in ("keys.py", "telemetry.py") for module in ("boto3", "botocore")}
 
 
 def parsed(name: str) -> ast.Module:
@@ -87,9 +87,9 @@ class TestKeeper:
         assert {(name, module) for node in top for module in imported(node)} & AWS == set()
 
 
-def test_the_program_for_keys_imports_both() -> None:
+def test_the_programs_for_aws_import_both() -> None:
     """So that what is let through above is really there."""
-    assert {("keys.py", module) for module in imported(parsed("keys.py"))} >= AWS
+    assert {(name, module) for name, _ in AWS for module in imported(parsed(name))} >= AWS
 
 
 FOLDER = "/usr/local/lib/aws-oci-libreswan/"
@@ -99,7 +99,9 @@ def shipped() -> dict[str, str]:
     """The keeper's files as the host has them, by name."""
     place = f"{FOLDER}keeper/"
     return {
-        file.path.removeprefix(place): file.content for file in host_files(host_facts()) if file.path.startswith(place)
+        file.path.removeprefix(place): file.content
+        for file in host_files(host_facts(log_group="/libreswan/project/stack"))
+        if file.path.startswith(place)
     }
 
 

@@ -45,6 +45,11 @@ CASES: list[Case] = [
         {"upgradeWindow": "Sunday 3am"},
         "upgradeWindow: 'Sunday 3am' is refused: a day of the week and a time, as in Sun 03:00",
     ),
+    (
+        {"cloudWatchLogDays": 31},
+        "cloudWatchLogDays: '31' is refused: days that CloudWatch keeps a log, one of 0, 1, 3, 5, 7, 14, 30, 60, 90, "
+        "120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653",
+    ),
     ({"alarms": True, "alarmEmail": "network"}, "alarmEmail: 'network' is refused: an e-mail address"),
     ({"alarms": True, "alarmEmail": "a b@example.com"}, "alarmEmail: 'a b@example.com' is refused: an e-mail address"),
     (

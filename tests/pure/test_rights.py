@@ -1,4 +1,4 @@
-"""The document of least rights: what only alarms need is apart.
+"""The document of least rights: what only alarms or a log need is apart.
 
 Does not prove that the clouds ask for no more.
 """
@@ -13,6 +13,7 @@ def call(service: str, operation: str) -> dict[str, object]:
 
 
 AWS = [call("ec2", "CreateVpc"), call("sts", "GetCallerIdentity")]
+AWS_LOG = [call("logs", "CreateLogGroup")]
 OCI = [call("core", "CreateVcn"), call("core", "GetCpe")]
 AWS_ALARMS = [call("monitoring", "PutMetricAlarm"), call("sns", "CreateTopic")]
 OCI_ALARMS = [call("monitoring", "CreateAlarm"), call("ons", "GetTopic"), call("ons", "DeleteSubscription")]
@@ -48,3 +49,9 @@ def test_what_only_alarms_need_is_apart() -> None:
         assert right in with_alarms
         assert right not in usual
     assert "read metrics" in with_alarms
+
+
+def test_what_only_a_log_needs_is_apart() -> None:
+    usual, with_log = rights.document(AWS + AWS_LOG, OCI).split("## With `cloudWatchLogDays`")
+    assert '"logs:CreateLogGroup"' in with_log
+    assert "logs:" not in usual

@@ -136,6 +136,7 @@ def test_no_settings_reach_the_limit(
         tunnel2InsideCidr="169.254.249.148/30",
         pathMtu=8877,
         upgradeWindow="Wed 17:49",
+        cloudWatchLogDays=3653,
         **networks,
     )
     assert user_data.worst_case_size(chosen) <= user_data.LIMIT

@@ -1,7 +1,7 @@
 """AWS' regional endpoint as an instance reaches it over the internet: TLS, and only what its role may do.
 
-Serves Systems Manager's parameters and STS' GetCallerIdentity, and refuses anything else by name. Who calls is
-told from access key and session token; the signature itself is not verified.
+Serves Systems Manager's parameters, CloudWatch's log lines and STS' GetCallerIdentity, and refuses anything else by
+name. Who calls is told from access key and session token; the signature itself is not verified.
 """
 
 from __future__ import annotations
@@ -105,13 +105,13 @@ class RegionalEndpoint:
         # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html: needs no right.
         if (call.service, call.operation) == ("sts", "GetCallerIdentity"):
             return None
-        if call.service != "ssm" or call.operation not in ("GetParameter", "GetParameters"):
+        if (call.service, call.operation) not in _SERVED:
             return _Refusal(
                 code="UnsupportedOperation",
                 message=f"The lab's endpoint does not serve {call.service}:{call.operation}",
             )
         rights = self._rights.of(session.role_id)
-        for action, resource in _needed(call, _body(environ)):
+        for action, resource in _SERVED[call.service, call.operation](call, _body(environ)):
             if (why := rights.refusal(action, resource)) is not None:
                 return _Refusal(
                     code="AccessDeniedException",
@@ -120,7 +120,7 @@ class RegionalEndpoint:
         return None
 
 
-def _needed(call: Call, asked: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _reading(call: Call, asked: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Actions and resources that reading these parameters takes."""
     partition, backend = get_partition(call.region), ssm_backends[ACCOUNT][call.region]
     for name in asked.get("Names") or [asked["Name"]]:
@@ -138,6 +138,21 @@ def _needed(call: Call, asked: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if key is not None:
             # How Systems Manager words KMS' refusal is assumed.
             yield "kms:Decrypt", key
+
+
+def _writing(call: Call, asked: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html"""
+    place = f"arn:{get_partition(call.region)}:logs:{call.region}:{ACCOUNT}:log-group"
+    yield f"logs:{call.operation}", f"{place}:{asked['logGroupName']}:log-stream:{asked['logStreamName']}"
+
+
+_SERVED = {
+    ("ssm", "GetParameter"): _reading,
+    ("ssm", "GetParameters"): _reading,
+    ("logs", "CreateLogStream"): _writing,
+    ("logs", "PutLogEvents"): _writing,
+}
+"""What an instance may ask for, and the actions and resources that it takes."""
 
 
 def _own_key(region: str, parameter: Parameter) -> str | None:

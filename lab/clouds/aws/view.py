@@ -10,6 +10,7 @@ from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.route_tables import Route, RouteTable
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 from moto.iam.models import iam_backends
+from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.ssm.models import ssm_backends
 
@@ -39,6 +40,7 @@ def leftovers(region: str) -> dict[str, list[str]]:
         "instanceProfiles": (profile.name for profile in iam.instance_profiles.values()),
         "policies": (arn for arn in iam.managed_policies if ":aws:policy/" not in arn),
         "alarms": cloudwatch_backends[ACCOUNT][region].alarms,
+        "logGroups": logs_backends[ACCOUNT][region].groups,
         "topics": sns_backends[ACCOUNT][region].topics,
         "subscriptions": sns_backends[ACCOUNT][region].subscriptions,
         "parameters": (name for name in parameters if not name.startswith("/aws/")),

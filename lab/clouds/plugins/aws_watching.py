@@ -1,11 +1,20 @@
-"""AWS alarms, and the topics and subscriptions that they are told by."""
+"""AWS alarms, the topics and subscriptions that they are told by, and a log."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from lab.clouds.plugins.aws_checks import all_of, at_most, one_of
-from lab.clouds.plugins.aws_client import client, given, read_tags, tag_changes, tag_list, unless, with_default_tags
+from lab.clouds.plugins.aws_client import (
+    arn,
+    client,
+    given,
+    read_tags,
+    tag_changes,
+    tag_list,
+    unless,
+    with_default_tags,
+)
 from lab.clouds.plugins.table import Call, Resource
 from lab.clouds.plugins.values import Values
 
@@ -137,7 +146,72 @@ def _delete_subscription(call: Call, identifier: str, state: Values) -> None:
     client(call, "sns", state).unsubscribe(SubscriptionArn=identifier)
 
 
+def _group_arn(call: Call, identifier: str, values: Values) -> str:
+    return arn(call, "logs", f"log-group:{identifier}", values)
+
+
+def _create_group(call: Call, inputs: Values) -> tuple[str, Values]:
+    identifier: str = inputs["name"]
+    logs = client(call, "logs", inputs)
+    logs.create_log_group(**given(logGroupName=identifier, tags=inputs.get("tags")))
+    _keep(logs, identifier, inputs)
+    return identifier, _read_group(call, identifier, inputs) or {}
+
+
+def _keep(logs: Any, identifier: str, inputs: Values) -> None:
+    if days := inputs.get("retentionInDays"):
+        logs.put_retention_policy(logGroupName=identifier, retentionInDays=days)
+    else:
+        logs.delete_retention_policy(logGroupName=identifier)
+
+
+def _read_group(call: Call, identifier: str, state: Values) -> Values | None:
+    logs = client(call, "logs", state)
+    listed = logs.describe_log_groups(logGroupNamePrefix=identifier)["logGroups"]
+    found = next((one for one in listed if one["logGroupName"] == identifier), None)
+    if found is None:
+        return None
+    tags = logs.list_tags_for_resource(resourceArn=_group_arn(call, identifier, state))["tags"]
+    return {
+        "arn": _group_arn(call, identifier, state),
+        "logGroupClass": found.get("logGroupClass", "STANDARD"),
+        "name": identifier,
+        "region": logs.meta.region_name,
+        "retentionInDays": found.get("retentionInDays", 0),
+        "skipDestroy": bool(state.get("skipDestroy")),
+        **read_tags(call, tag_list(tags)),
+    }
+
+
+def _update_group(call: Call, identifier: str, state: Values, inputs: Values) -> Values:
+    logs, (wanted, gone) = client(call, "logs", inputs), tag_changes(state, inputs)
+    if inputs.get("retentionInDays") != state.get("retentionInDays"):
+        _keep(logs, identifier, inputs)
+    if gone:
+        logs.untag_resource(resourceArn=_group_arn(call, identifier, state), tagKeys=gone)
+    if wanted:
+        logs.tag_resource(resourceArn=_group_arn(call, identifier, state), tags=wanted)
+    return _read_group(call, identifier, inputs) or {}
+
+
+def _delete_group(call: Call, identifier: str, state: Values) -> None:
+    logs = client(call, "logs", state)
+    unless(["ResourceNotFoundException"], lambda: logs.delete_log_group(logGroupName=identifier))
+
+
 RESOURCES = {
+    "aws:cloudwatch/logGroup:LogGroup": Resource(
+        inputs=frozenset({"name", "region", "retentionInDays", "tags"}),
+        force_new=frozenset({"name", "region"}),
+        computed=frozenset({"arn", "logGroupClass", "skipDestroy", "tagsAll"}),
+        auto_name="name",
+        defaults=with_default_tags,
+        check=all_of(at_most("name", 512)),
+        create=_create_group,
+        read=_read_group,
+        update=_update_group,
+        delete=_delete_group,
+    ),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Resource(
         inputs=frozenset({*_PLAIN, "dimensions", "region", "tags"}),
         required=frozenset({"comparisonOperator", "evaluationPeriods"}),

@@ -90,7 +90,7 @@ def port(cloud: AwsCloud, files: Files) -> int:
     return cloud.start_endpoint(files.certificate, files.key)
 
 
-def statement(action: str, resource: str | list[str], effect: str = "Allow") -> dict[str, Any]:
+def statement(action: str | list[str], resource: str | list[str], effect: str = "Allow") -> dict[str, Any]:
     return {"Effect": effect, "Action": action, "Resource": resource}
 
 
@@ -391,6 +391,27 @@ def test_credentials_expire_and_are_renewed_before(
         "ExpiredTokenException",
         "The security token included in the request is expired",
         400,
+    )
+
+
+def test_a_role_writes_into_its_own_log_group_and_no_other(cloud: AwsCloud, guest: Guest) -> None:
+    groups = f"arn:aws:logs:{REGION}:123456789012:log-group"
+    admin, logs = cloud.client("logs", REGION), guest.client("logs")
+    for group in ("/libreswan/own", "/libreswan/other"):
+        admin.create_log_group(logGroupName=group)
+    guest.put(statement(["logs:CreateLogStream", "logs:PutLogEvents"], f"{groups}:/libreswan/own:*"))
+    where = {"logGroupName": "/libreswan/own", "logStreamName": "i-1"}
+    line = {"timestamp": int(time.time() * 1000), "message": "tunnel-1: withdrawn"}
+    with pytest.raises(logs.exceptions.ResourceNotFoundException):
+        logs.put_log_events(**where, logEvents=[line])
+    logs.create_log_stream(**where)
+    logs.put_log_events(**where, logEvents=[line])
+    assert [event["message"] for event in admin.get_log_events(**where)["events"]] == ["tunnel-1: withdrawn"]
+    elsewhere = {"logGroupName": "/libreswan/other", "logStreamName": "i-1"}
+    assert guest.refused(lambda: logs.create_log_stream(**elsewhere)) == guest.denied(
+        "logs:CreateLogStream",
+        f"{groups}:/libreswan/other:log-stream:i-1",
+        nothing_allows("logs:CreateLogStream"),
     )
 
 
