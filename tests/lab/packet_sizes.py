@@ -47,6 +47,8 @@ def counters(observer: Observer) -> dict[str, int]:
 
 def check_largest(observer: Observer, mtu: int) -> None:
     """From the client a packet of this size passes, one byte more does not, and nothing is fragmented."""
+    # It remembers for ten minutes what it was told of the path, and then refuses by itself.
+    observer.fabric.run("client", "ip", "route", "flush", "cache")
     assert " 0% packet loss" in _ping(observer, mtu)
     # The client's own device is larger by far: it is the host that says so.
     assert f"mtu = {mtu}" in _ping(observer, mtu + 1)

@@ -53,6 +53,7 @@ def faults(policy: str, resource: Resource, **configured: Any) -> list[str]:
         pytest.param({"kmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1234"}, False, id="own-kms-key"),
         pytest.param({"disposable": False}, False, id="not-disposable"),
         pytest.param({"sshCidrs": ["192.0.2.0/24"], "sshKeyName": "ops"}, False, id="ssh"),
+        pytest.param({"cloudWatchLogDays": 30, "alarms": True}, False, id="watched"),
         pytest.param({}, True, id="first-preview"),
     ],
 )

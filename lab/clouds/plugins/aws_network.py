@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from lab.clouds.plugins.aws_checks import all_of, cidr, conflicting, one_of
 from lab.clouds.plugins.aws_client import (
     arn,
     client,
+    explain,
     filters,
     given,
     read_tags,
@@ -18,7 +21,7 @@ from lab.clouds.plugins.aws_client import (
     until,
     with_default_tags,
 )
-from lab.clouds.plugins.table import Call, Resource
+from lab.clouds.plugins.table import Call, InitFailedError, Resource
 from lab.clouds.plugins.values import Values
 
 
@@ -139,7 +142,12 @@ def _create_gateway(call: Call, inputs: Values) -> tuple[str, Values]:
     )
     identifier: str = made["InternetGateway"]["InternetGatewayId"]
     if "vpcId" in inputs:
-        ec2.attach_internet_gateway(InternetGatewayId=identifier, VpcId=inputs["vpcId"])
+        try:
+            ec2.attach_internet_gateway(InternetGatewayId=identifier, VpcId=inputs["vpcId"])
+        except ClientError as refused:
+            # The real provider has noted its id by then: the state keeps it, and the next `up` attaches it.
+            reason = explain(refused) or str(refused)
+            raise InitFailedError(identifier, _read_gateway(call, identifier, inputs) or {}, reason) from refused
     return identifier, _read_gateway(call, identifier, inputs) or {}
 
 
@@ -173,7 +181,7 @@ def _update_gateway(call: Call, identifier: str, state: Values, inputs: Values) 
 
 
 def _detach_gateway(call: Call, ec2: Any, identifier: str, state: Values) -> None:
-    if "vpcId" not in state:
+    if state.get("vpcId") is None:
         return
     remove(
         call,

@@ -10,12 +10,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import grpc
 import pytest
+from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto import status_pb2
 
 from lab.clouds.aws.server import AwsCloud
 from lab.clouds.plugins import aws
 from lab.clouds.plugins.table import Plugin
-from lab.clouds.plugins.values import Secret, Values, plain
+from lab.clouds.plugins.values import Secret, Values, from_struct, plain
 from tests.clouds.plugins.amazon import (
     ACL,
     ACL_ASSOCIATION,
@@ -39,6 +42,8 @@ from tests.clouds.plugins.amazon import (
     refusal,
     role,
 )
+from tests.clouds.plugins.conftest import Made
+from tests.clouds.refusals import trailing_metadata
 
 
 @pytest.fixture
@@ -311,3 +316,18 @@ def test_a_role_with_a_policy_of_somebody_elses_goes_by_force_only(amazon: Any, 
         iam.delete_role_policy(RoleName="r", PolicyName="theirs")
     amazon.delete(made)
     assert iam.list_roles()["Roles"] == []
+
+
+def test_a_gateway_that_could_not_be_attached_is_kept_and_attached_later(network: Network, ec2: Any) -> None:
+    """It has been made by then: a state without it would leave it there for ever."""
+    with pytest.raises(grpc.RpcError) as refused:
+        network.engine.create(GATEWAY, {"vpcId": network.vpc})
+    assert "already has an internet gateway attached" in str(refused.value.details())
+    [packed] = [value for key, value in trailing_metadata(refused.value) if key == "grpc-status-details-bin"]
+    failed = pb.ErrorResourceInitFailed()
+    assert status_pb2.Status.FromString(packed).details[0].Unpack(failed)
+    ec2.detach_internet_gateway(InternetGatewayId=network.gateway, VpcId=network.vpc)
+    half = Made(GATEWAY, "late", failed.id, from_struct(failed.inputs), from_struct(failed.properties))
+    network.engine.update(half, {"vpcId": network.vpc})
+    assert half["vpcId"] == network.vpc
+    network.engine.delete(half)
