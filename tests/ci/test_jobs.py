@@ -39,7 +39,8 @@ def test_a_job_that_is_told_to_stop_tells_the_engine_once_and_waits(tmp_path: Pa
         tmp_path, f"trap 'echo told >> {said}' INT\necho begun\nfor i in 1 2 3 4 5 6 7 8; do sleep 0.2; done"
     )
     job = subprocess.Popen(
-        [sys.executable, "-m", "ci", "deploy", "dev"],
+        # What runs these tests in the background may have told its children to ignore Ctrl-C.
+        ["env", "--default-signal=INT", sys.executable, "-m", "ci", "deploy", "dev"],
         cwd=REPOSITORY,
         env={**os.environ, "PATH": path},
         stdout=subprocess.PIPE,
