@@ -82,9 +82,9 @@ def document(without: Mapping[int, tuple[int, int, float]], found: Outages) -> s
     for (number, fault), seconds in sorted(found.items()):
         row = (number, fault, len(seconds), f"{statistics.median(seconds):.2f}", f"{max(seconds):.2f}")
         lines.append(f"| {' | '.join(map(str, row))} |")
-    for number, (dead, flows, seconds) in without.items():
+    for number, (dead, flows, lasted) in without.items():
         what = f"dies, and the host has no keeper: {dead} of {flows} flows dead when it ended"
-        lines.append(f"| {number} | {what} | 1 | {seconds:.1f} | for as long as it lasted |")
+        lines.append(f"| {number} | {what} | 1 | {lasted:.1f} | for as long as it lasted |")
     return "\n".join([*lines, ""])
 
 
