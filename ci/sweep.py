@@ -34,8 +34,8 @@ def run(base: str, given: list[str] | None, minutes: float, really: bool, variab
     project = str(yaml.safe_load(Path("Pulumi.yaml").read_text(encoding="utf-8"))["name"])
     look = clouds(settings(base), project, variables)
     is_swept = chosen(given, variables)
-    there = [stack for stack in stacks() if environment.number_of(stack) is not None and is_swept(stack)]
-    stuck = [stack for stack in there if not _destroyed(stack, really)]
+    there = [number for stack in stacks() if (number := environment.number_of(stack)) and is_swept(stack)]
+    stuck = [number for number in there if not _destroyed(number, really)]
 
     def swept() -> list[Leftover]:
         return [one for one in look() if is_swept(one.stack)]
@@ -45,17 +45,18 @@ def run(base: str, given: list[str] | None, minutes: float, really: bool, variab
             print(f"{one.stack}: {one.kind} {one.id} would be deleted")
         return 0
     exit_code = report(delete_all(swept, minutes * 60))
-    for stack in stuck:
+    for number in stuck:
         # What held it is away.
-        print(f"{stack}: its stack is destroyed once more")
-        exit_code = max(exit_code, environment.down(int(stack.removeprefix(environment.PREFIX))))
+        print(f"{environment.name(number)}: its stack is destroyed once more")
+        exit_code = max(exit_code, environment.down(number))
     return exit_code
 
 
-def _destroyed(stack: str, really: bool) -> bool:
+def _destroyed(number: int, really: bool) -> bool:
     """Whether the engine has destroyed a stack that is still there; also if it was not to do so."""
+    stack = environment.name(number)
     print(f"{stack}: its stack is still there" + (", and is destroyed" if really else ""))
-    if not really or environment.down(int(stack.removeprefix(environment.PREFIX))) == 0:
+    if not really or environment.down(number) == 0:
         return True
     print(f"{stack}: its stack could not be destroyed; what carries its tags is deleted nevertheless")
     return False

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -104,16 +105,18 @@ def test_a_stack_that_is_still_there_is_destroyed_first(desk: Desk, foreign: dic
 def kill(job: subprocess.Popen[str]) -> None:
     """The job with all it has started, at once: as a runner that is switched off."""
     for group in sessions_of(job.pid):
-        os.killpg(group, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
     job.wait(30)
 
 
 def sessions_of(parent: int) -> set[int]:
-    """The process groups of a process and of all that it has started."""
+    """The process groups of a process and of all that it has started; some may end while they are looked for."""
     tree, groups = [parent], set()
     while tree:
         process = tree.pop()
-        groups.add(os.getpgid(process))
-        for task in Path(f"/proc/{process}/task").iterdir():
-            tree += [int(child) for child in (task / "children").read_text().split()]
+        with suppress(FileNotFoundError, ProcessLookupError):
+            groups.add(os.getpgid(process))
+            for task in Path(f"/proc/{process}/task").iterdir():
+                tree += [int(child) for child in (task / "children").read_text().split()]
     return groups
