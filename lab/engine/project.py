@@ -130,7 +130,9 @@ class Project:
             "PWD": str(self.directory),
             "HOME": str(self.folder / "home"),
             "PULUMI_HOME": str(self.folder / "home" / ".pulumi"),
-            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+            # Else the engine keeps a file of attributes beside each of the state's and writes it in place: a killed one
+            # may leave it empty, and every later command ends with `error: EOF`.
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

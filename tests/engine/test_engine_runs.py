@@ -179,3 +179,13 @@ def _points_to(link: Path, folder: Path) -> bool:
         return link.readlink() == folder
     except OSError:  # a process that has ended, or another user's
         return False
+
+
+def test_a_killed_engine_leaves_no_state_that_cannot_be_read(project: Project) -> None:
+    """It may leave an empty file of attributes where it writes such ones: what docs/troubleshoot.md says of it."""
+    assert not list(project.folder.rglob("*.attrs"))
+    [state] = project.folder.glob("state/.pulumi/stacks/*/dev.json")
+    (empty := state.with_name("dev.json.attrs")).touch()
+    assert project.run("stack", "ls").text.splitlines()[-1] == "error: EOF"
+    empty.unlink()
+    project.run("stack", "ls").check()
