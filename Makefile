@@ -3,6 +3,7 @@
 PYTHON ?= python3
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/aws-oci-libreswan
 RUN := .venv/bin/python -m
+LONG_TESTS := $(RUN) pytest --record bench/long_
 TYPED := bench ci commands components host/keeper lab policy tests __main__.py
 LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
@@ -10,7 +11,7 @@ LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-ha
 timed = @echo "== $(1)"; started=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - started)) s"
 
 .DEFAULT_GOAL := help
-.PHONY: help install lab lab-status lab-shell lab-down doctor field-report test test-long test-quick lint types bench lock
+.PHONY: help install lab lab-status lab-shell lab-down doctor field-report test test-long test-quick ready lint types bench lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -38,23 +39,25 @@ doctor: install ## in your own accounts, before the first `up`: what would go wr
 field-report: install ## after an `up` in your own accounts: what the clouds showed, without ids and secrets (STACK=name)
 	@STACK=$(STACK) $(RUN) commands field-report </dev/null
 
-# An engine waits for the clouds half of its time: four workers keep two cores busy. Machines do so by themselves (with a
-# third lab all boots take twice as long), and must not wait for engines; where seconds are promised, one lab has both.
-test: lint types ## everything that is claimed
-	$(call timed,engine and disk images,$(RUN) tests.ready)
+# An engine waits for the clouds half of its time: four workers keep two cores busy. Machines do so by themselves, and where
+# seconds are promised one lab has both.
+test: lint ## everything that is claimed, but for what takes hours
+	@$(MAKE) --no-print-directory --jobs 2 types ready
 	$(call timed,tests,$(RUN) pytest --ignore tests/lab --numprocesses 4 --dist loadfile --no-loadscope-reorder)
-	$(call timed,tests with machines,$(RUN) pytest tests/lab --ignore tests/lab/faults --numprocesses 2 --dist loadscope --durations 20)
-	$(call timed,tests with faults,$(RUN) pytest tests/lab/faults --durations 20)
+	$(call timed,tests with machines,$(RUN) pytest tests/lab --durations 20)
 
-test-long: install ## what `make test` has no time for: more kinds of stack, Debian 12, long outages, all packet sizes
+test-long: install ## what `make test` has no time for: more kinds of stack, Debian 12, long outages; written to bench/long_*.md
 	$(call timed,engine and disk images,$(RUN) tests.ready --long)
-	$(call timed,killed engines and refused creates,$(RUN) pytest tests/engine -m long --numprocesses 2 --dist loadfile)
-	$(call timed,more kinds of stack,$(RUN) pytest tests/lab --ignore tests/lab/faults -m long --numprocesses 2 --dist loadscope)
-	$(call timed,faults on Debian 12,LAB_HOST_OS=debian-12 $(RUN) pytest tests/lab/faults)
-	$(call timed,long faults,$(RUN) pytest tests/lab/faults -m long)
+	$(call timed,killed engines and refused creates,$(LONG_TESTS)engines.md tests/engine -m long --numprocesses 2 --dist loadfile)
+	$(call timed,more hosts and kinds of stack,$(LONG_TESTS)boots.md tests/lab/boots -m long --numprocesses 2 --dist loadscope)
+	$(call timed,faults on Debian 12,LAB_HOST_OS=debian-12 $(LONG_TESTS)debian_12.md tests/lab/faults)
+	$(call timed,long faults,$(LONG_TESTS)faults.md tests/lab/dev tests/lab/faults -m long)
 
 test-quick: lint ## lint, pure functions and the program under mocks
 	$(call timed,tests,$(RUN) pytest tests/pure tests/program)
+
+ready: install ## what the tests need and takes minutes to make
+	$(call timed,engine and disk images,$(RUN) tests.ready)
 
 lint: install ## format and lint
 	$(call timed,ruff check,$(RUN) ruff check .)

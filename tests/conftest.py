@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import platform
+import subprocess
+from datetime import date
+from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.record import Seen, document
 
 # An Output turned into text is a mistake: the SDK then raises instead of writing a warning into a resource.
 os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
@@ -36,23 +42,39 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class ByLab(LoadScopeScheduling):  # type: ignore[misc]  # Its base has no types.
-    """What shares a lab, which takes minutes to come up, is one worker's: a folder, in boots/ a file, or one test."""
+    """What shares a lab, which takes minutes to come up, is one worker's: a file of boots/, or one test of pairwise."""
 
     def _split_scope(self, nodeid: str) -> str:
-        # The name of a test may have a slash too.
-        file = nodeid.partition("::")[0]
-        if "/boots/" not in file:
-            return file.rpartition("/")[0]
-        return nodeid if "test_pairwise" in file else file
+        # The name of a test may have colons too.
+        return nodeid if "test_pairwise" in nodeid else nodeid.partition("::")[0]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", metavar="FILE", type=Path, help="write what was seen, with its date, as Markdown")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests have measured, which their passing does not say."""
-    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, [])]
-    lines = [str(value) for report in reports for name, value in report.user_properties if name == "measured"]
-    if lines:
+    """What tests have measured, which their passing does not say; and all of it into a file where one is asked for."""
+    reports = [one for kind in ("passed", "failed", "error") for one in terminalreporter.stats.get(kind, [])]
+    seen = [Seen(name=one.nodeid, outcome=one.outcome, seconds=one.duration, measured=measured(one)) for one in reports]
+    if lines := [line for one in seen for line in one.measured]:
         terminalreporter.section("measured")
         terminalreporter.write("\n".join([*lines, ""]))
+    config = terminalreporter.config
+    if (file := config.getoption("--record")) and seen:
+        host = [f"LAB_HOST_OS={os.environ['LAB_HOST_OS']}"] if "LAB_HOST_OS" in os.environ else []
+        command = " ".join([*host, "pytest", *config.invocation_params.args])
+        file.write_text(document(command, f"{date.today()}, {platform.machine()}, {commit()}", seen))
+
+
+def measured(report: pytest.TestReport) -> list[str]:
+    return [str(value) for name, value in report.user_properties if name == "measured"]
+
+
+def commit() -> str:
+    """Which state of the project this is."""
+    asked = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return f"commit {asked.stdout.strip()}" if asked.returncode == 0 else "no commit"
 
 
 @pytest.hookimpl(optionalhook=True)

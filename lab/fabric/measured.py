@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,7 +44,12 @@ class Prober:
 
         A conversation that is under way may outlive what allowed it: dead peer detection takes half a minute.
         """
-        self.fabric.machine.guest.script(_FORGET, seconds=30.0)
+        with ThreadPoolExecutor() as together:
+            for ended in [
+                together.submit(self.fabric.machine.guest.script, _FORGET_THERE, seconds=30.0),
+                together.submit(self._host, _FORGET_HERE),
+            ]:
+                ended.result()
         self._host(_BEGIN)
 
     def rekeys(self, number: int, by: Literal["host", "headend"]) -> bool:
@@ -114,14 +120,19 @@ def _libreswan_rekey(conn: str, ike_version: int) -> str:
     return f"ipsec whack --rekey-child --name {conn} || ipsec whack --rekey-ipsec --name {conn} || true"
 
 
-_FORGET = """\
-timeout 3 swanctl --terminate --ike tunnel --force >/dev/null 2>&1 || true
-timeout 5 ip netns exec headend-2 ipsec whack --name tunnel --terminate >/dev/null 2>&1 || true
+# All at once, for one whose other end does not answer takes all of its time.
+_FORGET_THERE = """\
+timeout 3 swanctl --terminate --ike tunnel --force >/dev/null 2>&1 &
+timeout 5 ip netns exec headend-2 ipsec whack --name tunnel --terminate >/dev/null 2>&1 &
+wait
+"""
+_FORGET_HERE = """\
+for conn in tunnel-1 tunnel-2; do
+    timeout 5 ipsec whack --name $conn --terminate >/dev/null 2>&1 &
+done
+wait
 """
 _BEGIN = """\
-for conn in tunnel-1 tunnel-2; do
-    timeout 5 ipsec whack --name $conn --terminate >/dev/null 2>&1 || true
-done
 for conn in tunnel-1 tunnel-2; do
     timeout 5 ipsec whack --name $conn --initiate --asynchronous >/dev/null 2>&1 || true
 done

@@ -96,7 +96,7 @@ class Guest:
             sock.settimeout(seconds)
             mark = secrets.randbelow(2**31)
             try:
-                sock.connect(str(self.path))
+                _connect(sock, self.path, seconds)
                 # The leading byte makes the agent forget half a request of an earlier connection.
                 request = {"execute": "guest-sync", "arguments": {"id": mark}}
                 sock.sendall(b"\xff" + json.dumps(request).encode() + b"\n")
@@ -111,6 +111,18 @@ class Guest:
                 raise GuestError(f"the guest agent has not answered for {seconds:.0f} s") from None
             except OSError as error:
                 raise GuestError(f"no guest agent at {self.path}: {error}") from None
+
+
+def _connect(sock: socket.socket, path: Path, seconds: float) -> None:
+    """Waits for its turn: QEMU serves one connection, keeps one waiting, and all others are refused at once."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return sock.connect(str(path))
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError from None
+            time.sleep(FIRST_PAUSE)
 
 
 def _message(line: bytes) -> dict[str, Any]:

@@ -92,8 +92,6 @@ PROOF = "proof-tunnels-up"
 
 # What costs most where it is forgotten, what is a secret, and what has a fixed place.
 SHORT = (
-    "aws:iam/role:Role",
-    "aws:iam/rolePolicy:RolePolicy",
     "aws:ec2/eip:Eip",
     "oci:Core/ipsec:Ipsec",
     "aws:ssm/parameter:Parameter",

@@ -32,7 +32,7 @@ class Agent:
         self._over = threading.Event()
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(str(path))
-        self._server.listen()
+        self._server.listen(1)  # As QEMU does: one is served and one waits, and the next ones are refused for now.
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 

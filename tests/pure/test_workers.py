@@ -10,8 +10,6 @@ from tests.conftest import ByLab
 @pytest.mark.parametrize(
     ("nodeid", "lab"),
     [
-        ("tests/lab/dev/test_instance.py::test_stop_and_start", "tests/lab/dev"),
-        ("tests/lab/dev/test_truth_table.py::test_running[source/destination check on]", "tests/lab/dev"),
         ("tests/lab/boots/test_new_hosts.py::test_new_host[leftid missing]", "tests/lab/boots/test_new_hosts.py"),
         ("tests/lab/boots/test_first_boot.py::test_one", "tests/lab/boots/test_first_boot.py"),
         ("tests/lab/boots/test_pairwise.py::test_up[a]", "tests/lab/boots/test_pairwise.py::test_up[a]"),

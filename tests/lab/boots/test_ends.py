@@ -17,6 +17,8 @@ import pytest
 from lab.command.running import CONNECTION, SOCKETS
 from lab.engine.project import REPOSITORY
 
+pytestmark = pytest.mark.long
+
 START_SECONDS = 240.0
 END_SECONDS = 10.0
 

@@ -19,6 +19,8 @@ from lab.machines import Machines
 from lab.pairwise import FIRST_BOOT
 from tests.lab.asking import all_pass, fabric, measured, wait_for_console
 
+pytestmark = pytest.mark.long
+
 TRYING_AGAIN = r"step packages: failed; trying again"
 
 

@@ -17,6 +17,8 @@ from lab.lab import Lab
 from lab.machines import Machines
 from tests.lab.asking import QUICK, all_pass, fabric, measured, wait_for_console
 
+pytestmark = pytest.mark.long
+
 HOSTS = [mutant for mutant in MUTANTS if mutant.scope == "host"]
 
 

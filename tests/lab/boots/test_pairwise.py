@@ -13,14 +13,14 @@ import pytest
 from lab.clouds.cluster import REGION
 from lab.lab import Lab
 from lab.machines import Machines
-from lab.pairwise import LONG, OTHERS, Stack
+from lab.pairwise import OTHERS, Stack
 from tests.engine.given_networks import make_vcn, make_vpc, settings_of
 from tests.lab.asking import all_pass, fabric, measured, wait_for_console, wait_until
 
-KINDS = [*OTHERS, *(pytest.param(stack, marks=pytest.mark.long) for stack in LONG)]
+pytestmark = pytest.mark.long
 
 
-@pytest.fixture(params=KINDS, ids=lambda stack: stack.name)
+@pytest.fixture(params=OTHERS, ids=lambda stack: stack.name)
 def stack(request: pytest.FixtureRequest) -> Stack:
     chosen: Stack = request.param
     return chosen

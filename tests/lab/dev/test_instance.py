@@ -122,6 +122,7 @@ def test_weather_of_the_internet(lab: Lab) -> None:
     assert measured(lab, TUNNELS_AND_TRAFFIC) == TUNNELS_AND_TRAFFIC
 
 
+@pytest.mark.long
 def test_stop_and_start(lab: Lab) -> None:
     ec2 = lab.clouds.aws.client("ec2", REGION)
     ec2.stop_instances(InstanceIds=[instance_id(lab)])
