@@ -21,6 +21,10 @@ DOWN_SECONDS = 8.0
 """A tunnel that can come up does so in less; one that has not is down."""
 
 
+FORGOTTEN_SECONDS = 20.0
+"""Longer than Libreswan goes on telling the other end that it ends a tunnel."""
+
+
 @dataclass(frozen=True)
 class Prober:
     """Asks one fabric. An expected answer ends early where it can: what passes once passes."""
@@ -50,6 +54,8 @@ class Prober:
                 together.submit(self._host, _FORGET_HERE),
             ]:
                 ended.result()
+        # An end that is not answered keeps what it has for some seconds more, and that would pass for a tunnel.
+        self._within(FORGOTTEN_SECONDS, lambda: not (self._is_up(1) or self._is_up(2)))
         self._host(_BEGIN)
 
     def rekeys(self, number: int, by: Literal["host", "headend"]) -> bool:
