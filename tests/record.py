@@ -1,4 +1,4 @@
-"""What a run of tests has seen, as a dated file in Markdown: how bench/long.md and its like are made.
+"""What a run of tests has seen, as a dated file in Markdown: how bench/long_boots.md and its like are made.
 
 `make test` proves itself each time it is run. What takes hours is run now and then, and this is what is kept of it.
 """
