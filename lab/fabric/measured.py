@@ -48,6 +48,11 @@ class Prober:
 
         A conversation that is under way may outlive what allowed it: dead peer detection takes half a minute.
         """
+        self.end()
+        self._host(_BEGIN)
+
+    def end(self) -> None:
+        """Both ends forget both tunnels: at once where they hear each other, and so best before that is changed."""
         with ThreadPoolExecutor() as together:
             for ended in [
                 together.submit(self.fabric.machine.guest.script, _FORGET_THERE, seconds=30.0),
@@ -56,7 +61,6 @@ class Prober:
                 ended.result()
         # An end that is not answered keeps what it has for some seconds more, and that would pass for a tunnel.
         self._within(FORGOTTEN_SECONDS, lambda: not (self._is_up(1) or self._is_up(2)))
-        self._host(_BEGIN)
 
     def rekeys(self, number: int, by: Literal["host", "headend"]) -> bool:
         """Whether the tunnel's child SA can be re-keyed when that end wants it."""

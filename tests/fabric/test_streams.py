@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -279,6 +280,8 @@ def test_the_program_over_a_link_that_breaks(places: Places, tmp_path: Path) -> 
         time.sleep(2.6)
         mends = time.monotonic()
         places.run("ip -n vcn-host link set far up")
+        # A kernel looks at its links once a second, and asks again for a neighbour after a second.
+        until(lambda: len(re.findall("lladdr", places.run("ip -n client neigh; ip -n vcn-host neigh"))) == 2)
         time.sleep(1.0)
         sleeps = time.monotonic()
         os.kill(process, signal.SIGSTOP)

@@ -55,6 +55,8 @@ def test_running(lab: Lab, mutant: Mutant) -> None:
     prober = Prober(fabric(lab))
     # Where only routes or filters of traffic change, the tunnels that are up are left alone, as in the clouds.
     about_tunnels = not mutant.fails or bool(mutant.fails & {"tunnel-1", "tunnel-2", "rekey-1", "rekey-2"})
+    if about_tunnels:
+        prober.end()
     undo = mutant.spoil(lab.clouds, fabric(lab).settle())
     try:
         fabric(lab).settle()
@@ -62,6 +64,8 @@ def test_running(lab: Lab, mutant: Mutant) -> None:
             prober.renew()
         check_reachability(lab, expected, mutant.cause)
         assert measured(lab, expected) == expected
+        if about_tunnels:
+            prober.end()
     finally:
         undo()
         fabric(lab).settle()
@@ -74,10 +78,12 @@ def test_oracle_says_what_its_daemon_says(lab: Lab) -> None:
     """The tunnel's error, by Oracle's own API: what the proof prints when its time is over."""
     oracle = network_client(lab.clouds.oci.endpoint)
     outputs = lab.project.outputs()
+    prober = Prober(fabric(lab))
+    prober.end()
     undo = spoil_oci.other_ike_version(lab.clouds, fabric(lab).settle())
     try:
         fabric(lab).settle()
-        Prober(fabric(lab)).renew()
+        prober.renew()
 
         def says(words: str) -> bool:
             # Oracle notices when it is asked.
@@ -91,5 +97,5 @@ def test_oracle_says_what_its_daemon_says(lab: Lab) -> None:
     finally:
         undo()
         fabric(lab).settle()
-        Prober(fabric(lab)).renew()
+        prober.renew()
     assert measured(lab, all_pass("tunnel-1")) == all_pass("tunnel-1")
