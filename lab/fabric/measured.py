@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,9 +20,8 @@ UP_SECONDS = 90.0
 DOWN_SECONDS = 8.0
 """A tunnel that can come up does so in less; one that has not is down."""
 
-
-FORGOTTEN_SECONDS = 20.0
-"""Longer than Libreswan goes on telling the other end that it ends a tunnel."""
+ENDED_SECONDS = 20.0
+"""Longer than Libreswan goes on telling an end that does not answer that it ends a tunnel."""
 
 
 @dataclass(frozen=True)
@@ -42,25 +41,20 @@ class Prober:
         ends: tuple[Place, Place] = ("client", "vcn-host") if probe == "client->vcn" else ("vcn-host", "client")
         return self._within(20.0 if expected else 2.0, lambda: self._pings(*ends))
 
-    def renew(self) -> None:
+    @contextmanager
+    def anew(self) -> Iterator[None]:
         """
-        Both ends forget both tunnels and begin anew, so that what is measured next is what is declared now.
+        Around a change of what is declared: neither end has a tunnel meanwhile, and then they begin anew.
 
-        A conversation that is under way may outlive what allowed it: dead peer detection takes half a minute.
+        A conversation that is under way may outlive what allowed it: dead peer detection takes half a minute. And ends
+        that no longer hear each other take as long to give up.
         """
-        self.end()
+        self._host(_END_HERE)
+        self.fabric.machine.guest.script(_END_THERE, seconds=30.0)
+        if not self._within(ENDED_SECONDS, lambda: not (self._is_up(1) or self._is_up(2))):
+            raise GuestError(f"a tunnel is still up {ENDED_SECONDS:.0f} s after both ends have ended it")
+        yield
         self._host(_BEGIN)
-
-    def end(self) -> None:
-        """Both ends forget both tunnels: at once where they hear each other, and so best before that is changed."""
-        with ThreadPoolExecutor() as together:
-            for ended in [
-                together.submit(self.fabric.machine.guest.script, _FORGET_THERE, seconds=30.0),
-                together.submit(self._host, _FORGET_HERE),
-            ]:
-                ended.result()
-        # An end that is not answered keeps what it has for some seconds more, and that would pass for a tunnel.
-        self._within(FORGOTTEN_SECONDS, lambda: not (self._is_up(1) or self._is_up(2)))
 
     def rekeys(self, number: int, by: Literal["host", "headend"]) -> bool:
         """Whether the tunnel's child SA can be re-keyed when that end wants it."""
@@ -130,19 +124,22 @@ def _libreswan_rekey(conn: str, ike_version: int) -> str:
     return f"ipsec whack --rekey-child --name {conn} || ipsec whack --rekey-ipsec --name {conn} || true"
 
 
-# All at once, for one whose other end does not answer takes all of its time.
-_FORGET_THERE = """\
-timeout 3 swanctl --terminate --ike tunnel --force >/dev/null 2>&1 &
-timeout 5 ip netns exec headend-2 ipsec whack --name tunnel --terminate >/dev/null 2>&1 &
-wait
-"""
-_FORGET_HERE = """\
+# The host first: a tunnel that the other end takes away is one that Libreswan brings back, as the keeper does.
+# Both tunnels at once, for one whose other end does not answer takes all of its time.
+_END_HERE = """\
+systemctl stop tunnel-keeper
 for conn in tunnel-1 tunnel-2; do
     timeout 5 ipsec whack --name $conn --terminate >/dev/null 2>&1 &
 done
 wait
 """
+_END_THERE = """\
+timeout 3 swanctl --terminate --ike tunnel --force >/dev/null 2>&1 &
+timeout 5 ip netns exec headend-2 ipsec whack --name tunnel --terminate >/dev/null 2>&1 &
+wait
+"""
 _BEGIN = """\
+systemctl start --no-block tunnel-keeper
 for conn in tunnel-1 tunnel-2; do
     timeout 5 ipsec whack --name $conn --initiate --asynchronous >/dev/null 2>&1 || true
 done

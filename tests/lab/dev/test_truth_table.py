@@ -7,6 +7,8 @@ without packages in boots/test_first_boot.py.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from lab.clouds.oci.credentials import network_client
@@ -52,25 +54,19 @@ def test_both_ends_can_rekey(lab: Lab, number: int) -> None:
 @pytest.mark.parametrize("mutant", RUNNING, ids=lambda mutant: mutant.name)
 def test_running(lab: Lab, mutant: Mutant) -> None:
     expected = expectations(mutant)
-    prober = Prober(fabric(lab))
     # Where only routes or filters of traffic change, the tunnels that are up are left alone, as in the clouds.
     about_tunnels = not mutant.fails or bool(mutant.fails & {"tunnel-1", "tunnel-2", "rekey-1", "rekey-2"})
-    if about_tunnels:
-        prober.end()
-    undo = mutant.spoil(lab.clouds, fabric(lab).settle())
-    try:
+    change = Prober(fabric(lab)).anew if about_tunnels else nullcontext
+    with change():
+        undo = mutant.spoil(lab.clouds, fabric(lab).settle())
         fabric(lab).settle()
-        if about_tunnels:
-            prober.renew()
+    try:
         check_reachability(lab, expected, mutant.cause)
         assert measured(lab, expected) == expected
-        if about_tunnels:
-            prober.end()
     finally:
-        undo()
-        fabric(lab).settle()
-        if about_tunnels:
-            prober.renew()
+        with change():
+            undo()
+            fabric(lab).settle()
     assert measured(lab, all_pass(*QUICK)) == all_pass(*QUICK)
 
 
@@ -79,11 +75,10 @@ def test_oracle_says_what_its_daemon_says(lab: Lab) -> None:
     oracle = network_client(lab.clouds.oci.endpoint)
     outputs = lab.project.outputs()
     prober = Prober(fabric(lab))
-    prober.end()
-    undo = spoil_oci.other_ike_version(lab.clouds, fabric(lab).settle())
-    try:
+    with prober.anew():
+        undo = spoil_oci.other_ike_version(lab.clouds, fabric(lab).settle())
         fabric(lab).settle()
-        prober.renew()
+    try:
 
         def says(words: str) -> bool:
             # Oracle notices when it is asked.
@@ -95,7 +90,7 @@ def test_oracle_says_what_its_daemon_says(lab: Lab) -> None:
 
         wait_until(lambda: says("no IKE config found"), "strongSwan's complaint")
     finally:
-        undo()
-        fabric(lab).settle()
-        prober.renew()
+        with prober.anew():
+            undo()
+            fabric(lab).settle()
     assert measured(lab, all_pass("tunnel-1")) == all_pass("tunnel-1")
