@@ -39,11 +39,11 @@ doctor: install ## in your own accounts, before the first `up`: what would go wr
 field-report: install ## after an `up` in your own accounts: what the clouds showed, without ids and secrets (STACK=name)
 	@STACK=$(STACK) $(RUN) commands field-report </dev/null
 
-# An engine waits for the clouds half of its time: four workers keep two cores busy. Machines do so by themselves, and where
+# An engine waits for the clouds half of its time: five workers keep two cores busy. Machines do so by themselves, and where
 # seconds are promised one lab has both.
 test: lint ## everything that is claimed, but for what takes hours
 	@$(MAKE) --no-print-directory --jobs 2 types ready
-	$(call timed,tests,$(RUN) pytest --ignore tests/lab --numprocesses 4 --dist loadfile --no-loadscope-reorder)
+	$(call timed,tests,$(RUN) pytest --ignore tests/lab --numprocesses 5 --dist loadfile --no-loadscope-reorder)
 	$(call timed,tests with machines,$(RUN) pytest tests/lab --durations 20)
 
 test-long: install ## what `make test` has no time for: more kinds of stack, Debian 12, long outages; written to bench/long_*.md

@@ -35,6 +35,8 @@ class Mutant:
     The reachability function says that these do not surely arrive."""
     cause: str
     """Words of the reachability function's sentence."""
+    told: str = ""
+    """Words of tunnel 1's error by Oracle's own API, where its daemon has something to say."""
 
 
 def _these(*probes: Probe) -> Probes:
@@ -68,7 +70,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(name="VCN route rule missing", spoil=spoil_oci.no_vcn_route, fails=TRAFFIC, cause="has no rule for"),
     Mutant(name="security list missing", spoil=spoil_oci.no_ingress, fails=_these("client->vcn"), cause="has no ingress rule for"),  # noqa: E501
     Mutant(name="wrong pre-shared key on tunnel 1", spoil=spoil_oci.other_key, fails=FIRST, unsure=TRAFFIC, cause="pre-shared keys of both ends differ"),  # noqa: E501
-    Mutant(name="other IKE version on tunnel 1", spoil=spoil_oci.other_ike_version, fails=FIRST, unsure=TRAFFIC, cause="IKE version of the host"),  # noqa: E501
+    Mutant(name="other IKE version on tunnel 1", spoil=spoil_oci.other_ike_version, fails=FIRST, unsure=TRAFFIC, cause="IKE version of the host", told="no IKE config found"),  # noqa: E501
     Mutant(name="other phase 1 on tunnel 1", spoil=spoil_oci.other_phase_one, fails=FIRST, unsure=TRAFFIC, cause="ike of the host"),  # noqa: E501
     Mutant(name="other phase 2 on tunnel 1", spoil=spoil_oci.other_phase_two, fails=FIRST, unsure=TRAFFIC, cause="esp of the host"),  # noqa: E501
     Mutant(name="other PFS group on tunnel 1", spoil=spoil_oci.other_forward_secrecy, fails=_these("rekey-1"), cause="PFS group of the host"),  # noqa: E501

@@ -21,6 +21,9 @@ SETTLED_SECONDS = 90.0
 LEARNING_SECONDS = 7.0
 """Until the keeper knows that every probe is answered, and so takes the third missed one for no chance."""
 
+WATCHED_SECONDS = 14.0
+"""After headends are back: longer than traffic may then stand still."""
+
 Step = Callable[[Fabric, int], None]
 
 FAULTS: dict[str, tuple[Step, Step]] = {
@@ -113,7 +116,7 @@ class Observer:
             faults.return_headend(self.fabric, 1)
             back = streams.now()
             faults.return_headend(self.fabric, 2)
-            time.sleep(20.0)
+            time.sleep(WATCHED_SECONDS)
             until = streams.now()
         finally:
             for number in (1, 2):

@@ -93,7 +93,6 @@ PROOF = "proof-tunnels-up"
 # What costs most where it is forgotten, what is a secret, and what has a fixed place.
 SHORT = (
     "aws:ec2/eip:Eip",
-    "oci:Core/ipsec:Ipsec",
     "aws:ssm/parameter:Parameter",
     "aws:ec2/instance:Instance",
 )

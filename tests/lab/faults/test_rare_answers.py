@@ -1,4 +1,4 @@
-"""Headends that answer one ping in five: no reason to withdraw anything, and still a way to find a dead one."""
+"""Headends that answer no ping, or one in five: nothing is withdrawn for that, and a dead one is found all the same."""
 
 from __future__ import annotations
 
@@ -50,3 +50,36 @@ def test_headends_that_answer_one_in_five(observer: Observer, note: Callable[[st
     assert traffic.outage("client->vcn", began, calm) < 1.0
     assert outage <= FOUND_SECONDS
     observer.wait()
+
+
+def test_headends_that_never_answer_a_ping(observer: Observer, note: Callable[[str], None]) -> None:
+    """Nothing is known but the child SAs: that is enough to carry, and when one is gone, to go on by the other."""
+    for number in (1, 2):
+        faults.silence_inside(observer.fabric, number)
+    try:
+        # On the SAs before, probes had been answered: begin without that.
+        observer.host("systemctl restart ipsec; systemctl restart tunnel-keeper")
+        observer.wait()
+        observer.host("vpn-status")
+        assert {one["probe"] for one in observer.status()["tunnels"].values()} == {"never answered"}
+        streams = Streams.start(observer.fabric)
+        try:
+            began = streams.now()
+            time.sleep(10.0)
+            calm = streams.now()
+            faults.kill_headend(observer.fabric, 1)
+            # Libreswan's own dead peer detection: up to 10 s of silence, then 20 s of asking.
+            wait_until(lambda: not observer.status()["tunnels"]["tunnel-1"]["inUse"], "the end of tunnel 1", 60.0)
+            time.sleep(DEAD_SECONDS + 1.0)
+            until = streams.now()
+        finally:
+            faults.return_headend(observer.fabric, 1)
+            traffic = streams.stop()
+        assert traffic.outage("client->vcn", began, calm) < 1.0
+        outage = traffic.outage("client->vcn", calm, until)
+        note(f"headend 1 dies, and none answers pings: AWS to OCI {outage:.1f} s")
+        assert outage < 50.0
+        assert traffic.dead_flows("client->vcn", calm, until) == ()
+    finally:
+        for number in (1, 2):
+            faults.answer_inside(observer.fabric, number)
