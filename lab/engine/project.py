@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -222,21 +223,25 @@ class Project:
 
 
 def end_session(leader: int) -> None:
-    """Ends an engine, by its process, with all that it has started. Harmless when they have ended."""
-    # The engine puts its plugins into process groups of their own; the session holds them all.
-    for process in _session(leader):
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+    """Ends an engine, by its process, with all that it has started, and returns when they are gone."""
+    # The engine puts its plugins into process groups of their own; the session holds them all. One that was just being
+    # started is found by the next look, and what is killed takes a moment to be gone.
+    while members := _session(leader):
+        for process in members:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.02)
 
 
 def _session(leader: int) -> list[int]:
-    """The processes of a session, its leader first, so that none of them can start another one."""
+    """The processes of a session that run, its leader first, so that none of them can start another one."""
     members = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         with suppress(FileNotFoundError, ProcessLookupError):
             # proc(5): the fields after the command in brackets begin with state, parent, group, session.
             fields = status.read_text().rpartition(")")[2].split()
-            if int(fields[3]) == leader:
+            # A zombie has ended; its parent has not asked yet.
+            if int(fields[3]) == leader and fields[0] not in ("Z", "X"):
                 members.append(int(status.parent.name))
     return sorted(members, key=lambda process: process != leader)
 
