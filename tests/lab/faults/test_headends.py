@@ -58,7 +58,12 @@ def test_aws_to_oci_goes_on_by_the_other_tunnel(observer: Observer, fault: str, 
         assert max(seconds) <= PROMISE_SECONDS
         # Otherwise nothing has been shown.
         assert max(seconds) > 0.5 or fault == HARMLESS
-        assert withdrawals(observer, number) >= withdrawn[number] + len(seconds)
+        wait_for_withdrawals(observer, number, withdrawn[number] + len(seconds))
+
+
+def wait_for_withdrawals(observer: Observer, number: int, count: int) -> None:
+    """The journal may be behind, and once had nothing to say at all for a moment."""
+    wait_until(lambda: withdrawals(observer, number) >= count, f"{count} withdrawals of tunnel {number} in the journal")
 
 
 def withdrawals(observer: Observer, number: int) -> int:
