@@ -51,7 +51,7 @@ def test_new_host(lab: Lab, mutant: Mutant, user_data: str) -> None:
     else:
         undo = mutant.spoil(lab.clouds, before)
         wait_for_console(lab, r"step pre-shared keys: .*AccessDenied")
-        # Its boot has not waited for the keys until they came.
+        # Its boot has ended without the keys: what comes now is for the host to notice by itself.
         wait_for_console(lab, r"step services: ok")
     now = fabric(lab).settle()
     expected: dict[Probe, bool] = {probe: probe not in mutant.fails for probe in QUICK}
