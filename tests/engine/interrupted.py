@@ -51,6 +51,19 @@ def made_types(lab: Lab) -> set[str]:
     return {one["type"] for one in resources if one["custom"] and not one["type"].startswith("pulumi:")}
 
 
+def wait_until_creating(stack: Path, name: str) -> None:
+    """Until the engine has noted in its state, in the stack's folder, that it creates the resource."""
+    state = stack / "state" / ".pulumi" / "stacks" / "aws-oci-libreswan" / "dev.json"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        deployment = json.loads((state.exists() and state.read_text()) or "{}").get("checkpoint", {}).get("latest", {})
+        pending = deployment.get("pending_operations", [])
+        if any(one["type"] == "creating" and one["resource"]["urn"].endswith(f"::{name}") for one in pending):
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"{name} was not being created within a minute")
+
+
 class Kills:
     """Kills the engine once in each of the types, in whatever order they come."""
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 
 from lab.engine.result import Operation
 from lab.lab import Lab
 from tests.engine.disorder import delays
+from tests.engine.interrupted import wait_until_creating
 
 INSTANCE = "aws:ec2/instance:Instance"
 COMMAND = "command:local:Command"
@@ -35,19 +35,6 @@ def destroy_in_disorder(lab: Lab, seed: int, longest: float) -> None:
     assert {one.op for one in destroyed.operations()} == {"delete"}
     assert "resources" not in lab.project.export()["deployment"]
     assert lab.leftovers() == {}
-
-
-def wait_until_creating(lab: Lab, name: str) -> None:
-    """Until the engine has noted in its state that it creates the resource."""
-    state = lab.project.folder / "state" / ".pulumi" / "stacks" / "aws-oci-libreswan" / "dev.json"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        deployment = json.loads(state.read_text() or "{}").get("checkpoint", {}).get("latest", {})
-        pending = deployment.get("pending_operations", [])
-        if any(one["type"] == "creating" and one["resource"]["urn"].endswith(f"::{name}") for one in pending):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{name} was not being created within a minute")
 
 
 def test_destroy_after_a_failed_up_leaves_nothing(lab: Lab) -> None:
@@ -86,7 +73,7 @@ def test_up_stops_at_what_a_cloud_refuses_and_says_so(lab: Lab, kind: str, name:
 def test_killed_engine_leaves_a_lock_and_the_next_up_ends_well(lab: Lab) -> None:
     lab.inject({"type": INSTANCE, "operation": "create", "delay": 600})
     running = lab.project.start("up", "--yes", "--skip-preview", "--stack", "dev")
-    wait_until_creating(lab, "host-instance")
+    wait_until_creating(lab.project.folder, "host-instance")
     running.kill()
     running.wait()
     lab.inject()
@@ -121,7 +108,7 @@ def test_interrupted_up_notes_what_it_has_made(lab: Lab) -> None:
     lab.configure(disposable=True)
     lab.inject({"type": IPSEC, "operation": "create", "delay": 600})
     running = lab.project.start("up", "--yes", "--skip-preview", "--stack", "dev")
-    wait_until_creating(lab, "oci-connection")
+    wait_until_creating(lab.project.folder, "oci-connection")
     running.interrupt()
     interrupted = running.wait(60)
     assert not interrupted.ok
