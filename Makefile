@@ -63,7 +63,7 @@ lint: install ## format and lint
 	$(call timed,ruff check,$(RUN) ruff check .)
 	$(call timed,ruff format,$(RUN) ruff format --check .)
 
-types: install ## mypy --strict (5 GB and 90 s when its cache is cold)
+types: install ## mypy --strict (a quarter of a minute when its cache is cold)
 	$(call timed,mypy,$(RUN) mypy --cache-dir $(CACHE)/mypy $(TYPED))
 
 bench: install ## measurements; results go to bench/

@@ -104,11 +104,12 @@ def _needed() -> Version:
 
 def _build(go: str, module: Path, package: str, version: str, binary: Path) -> None:
     flags = f"-s -w -X {SDK}/go/common/version.Version={version}"
-    run(
-        [go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", binary, package],
-        cwd=module,
-        env=_environment(),
-    )
+    # What debuggers read is a tenth of the compiler's work, and `-s -w` would throw it away.
+    command: list[str | Path] = [
+        go, "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false",
+        "-ldflags", flags, "-o", binary, package,
+    ]  # fmt: skip
+    run(command, cwd=module, env=_environment())
 
 
 def _environment() -> dict[str, str]:
