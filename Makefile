@@ -48,7 +48,7 @@ test: lint ## everything that is claimed, but for what takes hours
 
 test-long: install ## what `make test` has no time for: more kinds of stack, Debian 12, long outages; written to bench/long_*.md
 	$(call timed,engine and disk images,$(RUN) tests.ready --long)
-	$(call timed,killed engines and refused creates,$(LONG_TESTS)engines.md tests/engine -m long --numprocesses 2 --dist loadfile)
+	$(call timed,killed engines and refused creates,$(LONG_TESTS)engines.md tests/engine -m long --numprocesses 6 --dist worksteal)
 	$(call timed,more hosts and kinds of stack,$(LONG_TESTS)boots.md tests/lab/boots -m long --numprocesses 2 --dist loadscope)
 	$(call timed,faults on Debian 12,LAB_HOST_OS=debian-12 $(LONG_TESTS)debian_12.md tests/lab/faults)
 	$(call timed,long faults,$(LONG_TESTS)faults.md tests/lab/dev tests/lab/faults -m long)

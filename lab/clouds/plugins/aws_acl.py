@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.clouds.plugins.aws_checks import all_of, cidr, one_of
 from lab.clouds.plugins.aws_client import (
+    NO_ASSOCIATION,
     arn,
     client,
     filters,
@@ -72,10 +73,13 @@ def _delete_acl(call: Call, identifier: str, state: Values) -> None:
 
 
 def _revert(ec2: Any, association: Any, vpc_id: str) -> None:
-    """Puts a subnet under its VPC's default ACL: a subnet is never without one."""
+    """Puts a subnet under its VPC's default ACL: a subnet is never without one, unless it is gone."""
     [default] = ec2.describe_network_acls(Filters=filters(vpc_id=vpc_id, default="true"))["NetworkAcls"]
-    ec2.replace_network_acl_association(
-        AssociationId=association["NetworkAclAssociationId"], NetworkAclId=default["NetworkAclId"]
+    unless(
+        [NO_ASSOCIATION],
+        lambda: ec2.replace_network_acl_association(
+            AssociationId=association["NetworkAclAssociationId"], NetworkAclId=default["NetworkAclId"]
+        ),
     )
 
 

@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 PATIENCE = 30.0
 """Seconds for what the real provider retries for minutes: a stand-in that hangs helps nobody."""
 STEP = 0.25
+NO_ASSOCIATION = "InvalidAssociationID.NotFound"
+"""An association goes with its subnet, which may be deleted at the same time: ended all the same."""
 
 _making = threading.Lock()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.clouds.plugins.aws_checks import all_of, cidr, exactly_one
 from lab.clouds.plugins.aws_client import (
+    NO_ASSOCIATION,
     arn,
     client,
     filters,
@@ -73,8 +74,15 @@ def _delete_table(call: Call, identifier: str, state: Values) -> None:
         return
     for association in table["Associations"]:
         if not association["Main"]:
-            ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"])
+            _disassociate(ec2, association)
     remove(call, _NO_TABLE, lambda: ec2.delete_route_table(RouteTableId=identifier))
+
+
+def _disassociate(ec2: Any, association: Any) -> None:
+    unless(
+        [NO_ASSOCIATION],
+        lambda: ec2.disassociate_route_table(AssociationId=association["RouteTableAssociationId"]),
+    )
 
 
 def _create_route(call: Call, inputs: Values) -> tuple[str, Values]:
@@ -192,7 +200,7 @@ def _delete_association(call: Call, _identifier: str, state: Values) -> None:
     ec2 = client(call, "ec2", state)
     found = _find_association(ec2, state)
     if found is not None and found["RouteTableId"] == state["routeTableId"]:
-        ec2.disassociate_route_table(AssociationId=found["RouteTableAssociationId"])
+        _disassociate(ec2, found)
 
 
 RESOURCES = {

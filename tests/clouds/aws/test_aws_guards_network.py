@@ -76,6 +76,11 @@ CASES: dict[str, tuple[Call, str, str]] = {
         "InvalidParameterValue",
         "route table {s.route_table} and subnet {s.other_subnet} belong to different networks",
     ),
+    "ACL for an association that has gone": (
+        lambda s: s.ec2.replace_network_acl_association(AssociationId="aclassoc-0123456789abcdef0", NetworkAclId=s.acl),
+        "InvalidAssociationID.NotFound",
+        "The association ID 'aclassoc-0123456789abcdef0' does not exist",
+    ),
     "main route table": (
         lambda s: s.ec2.delete_route_table(RouteTableId=s.main_route_table()),
         "DependencyViolation",

@@ -16,7 +16,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import status_pb2
 
 from lab.clouds.aws.server import AwsCloud
-from lab.clouds.plugins import aws
+from lab.clouds.plugins import aws, aws_client
 from lab.clouds.plugins.table import Plugin
 from lab.clouds.plugins.values import Secret, Values, from_struct, plain
 from tests.clouds.plugins.amazon import (
@@ -35,6 +35,7 @@ from tests.clouds.plugins.amazon import (
     ROLE,
     ROUTE,
     SUBNET,
+    TABLE,
     TABLE_ASSOCIATION,
     TRUST,
     VPC,
@@ -198,6 +199,45 @@ def test_acl_association_goes_back_to_the_default_acl(network: Network, ec2: Any
     network.engine.create(ACL_ASSOCIATION, {"networkAclId": own.id, "subnetId": network.subnet})
     network.engine.delete(own)
     assert current() == default
+
+
+@pytest.mark.parametrize(
+    ("holder", "association", "key", "operation"),
+    [
+        (ACL, ACL_ASSOCIATION, "networkAclId", "ReplaceNetworkAclAssociation"),
+        (TABLE, TABLE_ASSOCIATION, "routeTableId", "DisassociateRouteTable"),
+    ],
+    ids=["acl", "route table"],
+)
+@pytest.mark.parametrize("deleted", ["holder", "association"])
+def test_an_association_whose_subnet_goes_meanwhile_has_ended(
+    network: Network, ec2: Any, monkeypatch: pytest.MonkeyPatch, holder: str, association: str, key: str,
+    operation: str, deleted: str,
+) -> None:  # fmt: skip
+    """
+    An engine was killed while it associated them: its state does not know that the one is in use by the other, so
+    `destroy` deletes both at once.
+    """
+    engine = network.engine
+    subnet = engine.create(SUBNET, {"vpcId": network.vpc, "cidrBlock": "10.0.1.0/24"}, "meanwhile").id
+    made = {"holder": engine.create(holder, {"vpcId": network.vpc}, "held")}
+    made["association"] = engine.create(association, {key: made["holder"].id, "subnetId": subnet}, "held")
+    make = aws_client._client.__wrapped__
+    gone: list[str] = []
+
+    def go(**_: object) -> None:
+        ec2.delete_subnet(SubnetId=subnet)
+        gone.append(subnet)
+
+    def client_that_is_late(*arguments: Any) -> Any:
+        made_client = make(*arguments)
+        made_client.meta.events.register_first(f"before-call.ec2.{operation}", go)
+        return made_client
+
+    with monkeypatch.context() as patch:
+        patch.setattr(aws_client, "_client", client_that_is_late)
+        engine.delete(made[deleted])
+    assert gone == [subnet]
 
 
 def test_acl_rule_of_icmp(network: Network, ec2: Any) -> None:

@@ -93,6 +93,12 @@ def associated_across_networks(request: Request) -> None:
         raise different_networks(f"route table {table.id}", f"subnet {subnet_id}")
 
 
+def acl_association_is_gone(request: Request) -> None:
+    association_id = request.text("AssociationId")
+    if not any(association_id in acl._associations for acl in request.backend.network_acls.values()):
+        raise Refusal("InvalidAssociationID.NotFound", f"The association ID '{association_id}' does not exist")
+
+
 def main_route_table(request: Request) -> None:
     table = request.backend.get_route_table(request.text("RouteTableId"))
     if table.main_association_id is not None:
@@ -130,6 +136,7 @@ GUARDS: dict[str, tuple[Guard, ...]] = {
     "DisassociateVpcCidrBlock": (cidr_block_in_use,),
     "DeleteSubnet": (subnet_in_use,),
     "AssociateRouteTable": (subnet_already_associated, associated_across_networks),
+    "ReplaceNetworkAclAssociation": (acl_association_is_gone,),
     "DeleteRouteTable": (main_route_table,),
     "CreateRoute": (route_exists, route_across_networks),
     "ReplaceRoute": (route_across_networks,),
