@@ -77,9 +77,15 @@ def measured(report: pytest.TestReport) -> list[str]:
 
 
 def commit() -> str:
-    """Which state of the project this is."""
-    asked = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return f"commit {asked.stdout.strip()}" if asked.returncode == 0 else "no commit"
+    """Which state of the project this is. What such runs write themselves is no change of it."""
+    name = git("describe", "--always")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!bench")
+    return f"commit {name}{' with changes' if changed else ''}" if name else "no commit"
+
+
+def git(*arguments: str) -> str:
+    """What git prints; nothing where it fails."""
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
 
 
 @pytest.hookimpl(optionalhook=True)
