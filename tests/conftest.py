@@ -66,7 +66,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("measured")
         terminalreporter.write("\n".join([*lines, ""]))
     config = terminalreporter.config
-    if (file := config.getoption("--record")) and seen:
+    # A worker of xdist's comes here too, and knows its own tests only.
+    if (file := config.getoption("--record")) and seen and not hasattr(config, "workerinput"):
         host = [f"LAB_HOST_OS={os.environ['LAB_HOST_OS']}"] if "LAB_HOST_OS" in os.environ else []
         command = " ".join([*host, "pytest", *config.invocation_params.args])
         file.write_text(document(command, f"{date.today()}, {platform.machine()}, {commit()}", seen))
