@@ -11,6 +11,7 @@ from lab.fabric.fabric import Fabric
 from lab.fabric.measured import Prober
 from lab.fabric.probes import PROBES, Probe
 from lab.lab import Lab
+from lab.machine.guest import GuestError
 
 # A host that boots on two cores with other machines beside it, and on a slow day installs its packages meanwhile. How
 # long it takes is for bench/boot.py to say.
@@ -23,6 +24,24 @@ QUICK: tuple[Probe, ...] = ("tunnel-1", "tunnel-2", "client->vcn", "vcn->client"
 def fabric(lab: Lab) -> Fabric:
     assert lab.clouds.packets is not None, "the lab has machines"
     return lab.clouds.packets.fabric
+
+
+def assert_measured(lab: Lab, expected: dict[Probe, bool]) -> None:
+    """The fabric answers as expected; where it does not, the message has what the host says of itself."""
+    found = measured(lab, expected)
+    assert found == expected, host_says(lab)
+
+
+def host_says(lab: Lab) -> str:
+    """As an operator would ask it."""
+    machine = fabric(lab).hosts.machine
+    if machine is None:
+        return "no instance is running"
+    asked = "vpn-status; journalctl -u tunnel-keeper -u ipsec -n 60 --no-pager"
+    try:
+        return machine.guest.script(f"{{ {asked}; }} 2>&1 || true", seconds=60.0)
+    except GuestError as silence:
+        return f"the host does not say anything: {silence}"
 
 
 def measured(lab: Lab, expected: dict[Probe, bool]) -> dict[Probe, bool]:

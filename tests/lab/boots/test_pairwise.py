@@ -15,7 +15,7 @@ from lab.lab import Lab
 from lab.machines import Machines
 from lab.pairwise import OTHERS, Stack
 from tests.engine.given_networks import make_vcn, make_vpc, settings_of
-from tests.lab.asking import all_pass, fabric, measured, wait_for_console, wait_until
+from tests.lab.asking import all_pass, assert_measured, fabric, wait_for_console, wait_until
 
 pytestmark = pytest.mark.long
 
@@ -43,7 +43,7 @@ def test_up_proves_it_and_packets_cross(lab: Lab, stack: Stack) -> None:
     assert up.ok, up.text
     assert lab.project.outputs()["tunnelStates"] == {"tunnel-1": "UP", "tunnel-2": "UP"}
     wait_for_console(lab, r"step packages: ok")
-    assert measured(lab, all_pass()) == all_pass()
+    assert_measured(lab, all_pass())
     wait_until(lambda: in_use_by_metric(lab) == {"tunnel-1": 1, "tunnel-2": 1}, "both tunnels' metrics", 150.0)
     assert any("tunnel-keeper: tunnel-1: carries traffic" in line for line in log(lab))
     lab.project.preview("--expect-no-changes").check()

@@ -13,7 +13,7 @@ from lab.clouds.cluster import REGION
 from lab.lab import Lab
 from lab.machine.guest import GuestError
 from lab.machine.qemu import Machine
-from tests.lab.asking import BOOT_SECONDS, all_pass, fabric, measured, wait_until
+from tests.lab.asking import BOOT_SECONDS, all_pass, assert_measured, fabric, wait_until
 
 SERVICE = "http://169.254.169.254/latest"
 ASK = f'curl -s -m 4 -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" {SERVICE}/api/token'
@@ -115,11 +115,11 @@ def test_weather_of_the_internet(lab: Lab) -> None:
             ping()
         # A headend's path is cut in one direction: that tunnel alone.
         fabric(lab).set_weather(loss_percent=0.0, cut=frozenset({(1, "to")}))
-        assert measured(lab, {"tunnel-2": True}) == {"tunnel-2": True}
+        assert_measured(lab, {"tunnel-2": True})
         wait_until(lambda: any("headend 1 is cut" in rule for rule in fabric(lab).refused()), "the host's next packet")
     finally:
         fabric(lab).set_weather(**vars(calm))
-    assert measured(lab, TUNNELS_AND_TRAFFIC) == TUNNELS_AND_TRAFFIC
+    assert_measured(lab, TUNNELS_AND_TRAFFIC)
 
 
 @pytest.mark.long
@@ -132,4 +132,4 @@ def test_stop_and_start(lab: Lab) -> None:
     machine(lab).wait(300)
     fabric(lab).settle()
     wait_for_services(lab)
-    assert measured(lab, TUNNELS_AND_TRAFFIC) == TUNNELS_AND_TRAFFIC
+    assert_measured(lab, TUNNELS_AND_TRAFFIC)

@@ -16,7 +16,7 @@ from lab.fabric.measured import Prober
 from lab.fabric.mutants import MUTANTS, Mutant
 from lab.fabric.probes import Probe, verdict
 from lab.lab import Lab
-from tests.lab.asking import QUICK, all_pass, fabric, measured, wait_until
+from tests.lab.asking import QUICK, all_pass, assert_measured, fabric, wait_until
 
 # Of what both ends of a tunnel have to agree on, the IKE version and the key are enough for every day.
 LATER = ("other phase 1 on tunnel 1", "other phase 2 on tunnel 1", "other PFS group on tunnel 1")
@@ -46,7 +46,7 @@ def check_reachability(lab: Lab, expected: dict[Probe, bool], cause: str) -> Non
 
 
 def test_nothing_is_refused_of_what_is_declared(lab: Lab) -> None:
-    assert measured(lab, all_pass()) == all_pass()
+    assert_measured(lab, all_pass())
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -78,11 +78,11 @@ def test_running(lab: Lab, mutant: Mutant) -> None:
         fabric(lab).settle()
     try:
         check_reachability(lab, expected, mutant.cause)
-        assert measured(lab, expected) == expected
+        assert_measured(lab, expected)
         if mutant.told:
             wait_until(lambda: oracle_tells(lab, mutant.told), mutant.told)
     finally:
         with change():
             undo()
             fabric(lab).settle()
-    assert measured(lab, all_pass(*QUICK)) == all_pass(*QUICK)
+    assert_measured(lab, all_pass(*QUICK))
