@@ -19,7 +19,8 @@ from pathlib import Path
 from bench.flat import flat_program
 from bench.memory import peak_of_program
 from lab.engine.project import REPOSITORY, Project
-from lab.lab import Lab, open_project, prepare
+from lab.lab import Lab, prepare
+from lab.stack import open_project
 
 ROUNDS = 7
 RESULTS = REPOSITORY / "bench" / "results.md"

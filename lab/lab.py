@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 
 import yaml
 
-from lab.clouds.cluster import REGION, Clouds, real_plugins
+from lab.clouds.cluster import REGION, Clouds
 from lab.clouds.oci.behaviour import Behaviour
 from lab.clouds.oci.credentials import throw_away_key
 from lab.engine.project import REPOSITORY, Project
 from lab.machines import Machines
+from lab.stack import open_project
 
 USER = "ocid1.user.oc1..labuser"
 COMPARTMENT = "ocid1.compartment.oc1..labcompartment"
@@ -68,15 +68,6 @@ class Lab:
     def stop(self) -> None:
         """Ends the clouds with all that is in them; the stack's folder stays."""
         self.clouds.stop()
-
-
-def open_project(folder: Path, environment: Mapping[str, str], repository: Path = REPOSITORY) -> Project:
-    """The project of a lab, new or as it was left."""
-    if real_plugins(os.environ):
-        # The plugins that a user has installed are in the user's own folder, not in the lab's.
-        home = os.environ.get("PULUMI_HOME", str(Path.home() / ".pulumi"))
-        environment = {**environment, "PULUMI_HOME": home}
-    return Project(folder, environment=environment, repository=repository)
 
 
 def prepare(project: Project, folder: Path) -> None:

@@ -15,6 +15,7 @@ from lab.clouds.plugins.oci_client import SDK_CLIENTS
 from lab.clouds.plugins.servicer import RunningPlugin, start_plugin
 from lab.clouds.tunnel_rule import TunnelRule
 from lab.machines import Machines, Packets
+from lab.stack import real_plugins
 
 # Who runs the stacks: not who prepares a test or looks at what came of it.
 DEPLOYER = "AKIALABDEPLOYER00000"
@@ -24,11 +25,6 @@ LIMITS_CLIENT = "oci_limits.LimitsClient"
 
 # Where the stacks of the lab are; one region is enough for a tunnel.
 REGION = "us-east-1"
-
-
-def real_plugins(environment: Mapping[str, str]) -> frozenset[str]:
-    """The plugins that LAB_REAL_PLUGINS names, such as `aws,oci`: the engine uses the installed ones for these."""
-    return frozenset(filter(None, environment.get("LAB_REAL_PLUGINS", "").split(",")))
 
 
 @dataclass

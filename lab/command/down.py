@@ -34,7 +34,7 @@ def down(folder: Path) -> None:
                 print(f"no destroy: a killed engine has left {', '.join(orphans)} to itself; the clouds end with it")
             else:
                 with step("pulumi destroy"):
-                    streamed(project, folder, "destroy", "--yes", "--skip-preview")
+                    streamed(project, folder, "destroy", "--yes", "--skip-preview", "--skip-plugin-pre-install")
         except InterruptedByUserError:
             raise
         except SetUpError as error:

@@ -16,8 +16,8 @@ from typing import Any
 
 from lab.command import control
 from lab.engine.project import REPOSITORY, Project, end_session
-from lab.lab import open_project
 from lab.setup.steps import SetUpError
+from lab.stack import open_project
 
 # What is in a lab's folder, beside `clouds` (records, machines, consoles) and `stack` (the engine's state and logs).
 CONNECTION = "connection.json"

@@ -113,8 +113,9 @@ def _build(go: str, module: Path, package: str, version: str, binary: Path) -> N
 
 
 def _environment() -> dict[str, str]:
-    # No C compiler is needed, and no flag or workspace of the user's may change what is built.
-    return {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
+    # No C compiler is needed, and no flag or workspace of the user's may change what is built. A compiler that
+    # collects its garbage half as often has less to do.
+    return {"GOGC": "200", **os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"}
 
 
 def _version(text: str) -> Version:

@@ -195,11 +195,11 @@ class Project:
 
     def destroy(self, *flags: str) -> Result:
         """`pulumi destroy` without a preview before it."""
-        return self._on_stack("destroy", "--yes", "--skip-preview", *flags)
+        return self._on_stack("destroy", "--yes", "--skip-preview", "--skip-plugin-pre-install", *flags)
 
     def refresh(self, *flags: str) -> Result:
         """`pulumi refresh`: what the clouds say becomes the state."""
-        return self._on_stack("refresh", "--yes", "--skip-preview", *flags)
+        return self._on_stack("refresh", "--yes", "--skip-preview", "--skip-plugin-pre-install", *flags)
 
     def export(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """The stack's state (`deployment.resources` and all), secrets encrypted unless shown."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.clouds.cluster import Clouds, real_plugins
-from lab.lab import open_project
+from lab.clouds.cluster import Clouds
+from lab.stack import open_project, real_plugins
 
 
 def test_plugins_that_are_named_are_left_to_the_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ KINDS: dict[str, Settings | Callable[[Lab], Settings]] = {
     "not proven": {"proof": False},
     "another OS and profile": {"hostOs": "debian-12", "cryptoProfile": "aes256cbc-group14"},
 }
-SHORT = ("IKEv1 and user-data", "a given profile")
+SHORT = ("a given profile",)
 LONG = tuple(name for name in KINDS if name not in SHORT)
 
 

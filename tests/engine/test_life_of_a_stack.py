@@ -17,7 +17,8 @@ from lab.clouds.aws.rights import rights_of
 from lab.clouds.cluster import DEPLOYER
 from lab.engine.project import REPOSITORY
 from lab.engine.result import Result
-from lab.lab import USER, Lab, open_project
+from lab.lab import USER, Lab
+from lab.stack import open_project
 
 CALLERS = {"aws": DEPLOYER, "oci": USER}
 INSTANCE = "aws:ec2/instance:Instance"

@@ -23,7 +23,8 @@ from lab.clouds.cluster import REGION
 from lab.clouds.oci.credentials import network_client
 from lab.engine.project import REPOSITORY, Project
 from lab.engine.result import Result
-from lab.lab import Lab, open_project
+from lab.lab import Lab
+from lab.stack import open_project
 from tests.engine.given_networks import (
     GivenVcn,
     GivenVpc,

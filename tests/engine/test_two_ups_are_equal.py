@@ -19,7 +19,8 @@ import pytest
 from components.user_data import encode
 from lab.clouds.cluster import Clouds
 from lab.engine.project import Project
-from lab.lab import Lab, open_project, prepare
+from lab.lab import Lab, prepare
+from lab.stack import open_project
 from tests.engine.conftest import FAST
 from tests.engine.disorder import delays
 
