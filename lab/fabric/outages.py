@@ -13,7 +13,8 @@ from typing import Any
 from lab.fabric import faults
 from lab.fabric.fabric import Fabric
 from lab.fabric.streams import DIRECTIONS, Direction, Streams, Traffic
-from lab.machine.guest import Guest, GuestError
+from lab.machine.guest import GuestError
+from lab.machine.qemu import EMULATORS_FAULT, Machine
 
 SETTLED_SECONDS = 90.0
 """Longer than all takes to be well again after anything that is done here."""
@@ -23,6 +24,9 @@ LEARNING_SECONDS = 7.0
 
 WATCHED_SECONDS = 14.0
 """After headends are back: longer than traffic may then stand still."""
+
+SHUTDOWN_SECONDS = 20.0
+"""After which a host that boots anew no longer answers as the one of before."""
 
 Step = Callable[[Fabric, int], None]
 
@@ -56,14 +60,19 @@ class Observer:
     fabric: Fabric
 
     @property
-    def guest(self) -> Guest:
+    def machine(self) -> Machine:
         machine = self.fabric.hosts.machine
         if machine is None:
             raise GuestError("no instance is running")
-        return machine.guest
+        return machine
+
+    @property
+    def emulators_faults(self) -> int:
+        """How often QEMU, and nothing that was done here, has ended the host's kernel."""
+        return self.machine.console.count(EMULATORS_FAULT)
 
     def host(self, script: str, seconds: float = 60.0) -> str:
-        return self.guest.script(script, seconds)
+        return self.machine.guest.script(script, seconds)
 
     def status(self) -> dict[str, Any]:
         """What the keeper says now; nothing while it says nothing."""
@@ -85,11 +94,16 @@ class Observer:
         deadline = time.monotonic() + seconds
         while not self.carries(*names):
             if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"{', '.join(names)}: not in use after {seconds:.0f} s:\n"
-                    + self.host("vpn-status || true; journalctl -u tunnel-keeper -n 20 --no-pager")
-                )
+                raise TimeoutError(f"{', '.join(names)}: not in use after {seconds:.0f} s:\n{self._says()}")
             time.sleep(0.5)
+
+    def _says(self) -> str:
+        """Of a host that is not well: its own words, if it answers, and the end of its console."""
+        try:
+            said = self.host("uptime; vpn-status || true; journalctl -u tunnel-keeper -n 20 --no-pager")
+        except (GuestError, OSError) as failure:
+            said = str(failure)
+        return f"{said}\nThe end of its console:\n{self.machine.last_words}"
 
     def forget(self) -> None:
         """The keeper begins anew: earlier faults no longer make it careful, and it has seen every probe answered."""
@@ -123,6 +137,30 @@ class Observer:
                 faults.return_headend(self.fabric, number)
             traffic = streams.stop()
         return {way: round(traffic.outage(way, back, until), 1) for way in DIRECTIONS}
+
+    def boots_anew(self, do: Callable[[], object], seconds: float = 300.0) -> tuple[float, tuple[int, ...]]:
+        """What is done makes the host boot: for how long nothing reached OCI, and which flows are dead at the end.
+
+        Raises TimeoutError when it is not well after so many seconds, GuestError when it has not booted.
+        """
+        boot = self._boot()
+        streams = Streams.start(self.fabric, seconds=seconds + 300.0)
+        try:
+            began = streams.now()
+            do()
+            time.sleep(SHUTDOWN_SECONDS)
+            self.machine.wait(seconds)
+            self.wait(seconds=seconds)
+            until = streams.now() + 1.0
+            time.sleep(2.0)
+        finally:
+            traffic = streams.stop()
+        if self._boot() == boot:
+            raise GuestError("the host has not booted anew")
+        return traffic.outage("client->vcn", began, until), traffic.dead_flows("client->vcn", began, until)
+
+    def _boot(self) -> str:
+        return self.host("cat /proc/sys/kernel/random/boot_id")
 
     @contextmanager
     def without_keeper(self) -> Iterator[None]:

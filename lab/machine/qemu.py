@@ -46,9 +46,7 @@ class Hardware:
 def qemu_arguments(hardware: Hardware, sockets: Path, disk: Path, console: Path) -> list[str]:
     """QEMU's command line. KVM is not asked for: where tests run it may be there and hang.
 
-    A kernel that ends itself boots anew: before QEMU 8.1, one of several processors may run code that another has just
-    patched, and once in hundreds of boots the guest's kernel takes that for an `int3`
-    (https://bugzilla.redhat.com/show_bug.cgi?id=2216496).
+    A kernel that ends itself boots anew, for the sake of EMULATORS_FAULT.
     """
     shells = [
         word
@@ -76,6 +74,12 @@ def qemu_arguments(hardware: Hardware, sockets: Path, disk: Path, console: Path)
         "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
         *hardware.devices,
     ]  # fmt: skip
+
+
+EMULATORS_FAULT = "int3: 0000 [#"
+"""Before QEMU 8.1, one of several processors may run code that another has just patched, and once in hundreds of boots
+the guest's kernel takes that for an `int3`, says so and ends itself (https://bugzilla.redhat.com/show_bug.cgi?id=2216496).
+"""
 
 
 @dataclass
@@ -106,6 +110,11 @@ class Machine:
         present = self._console_file
         return self._past + (present.read_text(errors="replace") if present.exists() else "")
 
+    @property
+    def last_words(self) -> str:
+        """The end of what the console said."""
+        return "\n".join(self.console.splitlines()[-20:])
+
     def start(self) -> None:
         """Power on. Raises GuestError when QEMU ends at once."""
         # The disk of a host holds its keys.
@@ -134,8 +143,9 @@ class Machine:
         deadline = time.monotonic() + seconds
         while not self.guest.answers():
             if not self.running or time.monotonic() > deadline:
-                tail = "\n".join(self.console.splitlines()[-20:])
-                raise GuestError(f"{self.hardware.name} has not come up after {seconds:.0f} s; its console:\n{tail}")
+                raise GuestError(
+                    f"{self.hardware.name} has not come up after {seconds:.0f} s; its console:\n{self.last_words}"
+                )
             time.sleep(0.2)
 
     def power_off(self, seconds: float = STOP_SECONDS) -> None:

@@ -283,7 +283,7 @@ def test_what_is_for_cloudwatch_comes_only_where_it_is_asked_for() -> None:
     assert tunnels[1] == {**tunnels[0], "logGroup": "/libreswan/project/stack"}
 
 
-def test_the_kernel_forwards_and_takes_asymmetric_returns() -> None:
+def test_the_kernel_forwards_takes_asymmetric_returns_and_boots_when_it_ends_itself() -> None:
     lines = content(host_facts(), "/etc/sysctl.d/60-aws-oci-libreswan.conf").splitlines()
     values = dict(line.split(" = ") for line in lines if not line.startswith("#"))
     assert values == {
@@ -295,4 +295,5 @@ def test_the_kernel_forwards_and_takes_asymmetric_returns() -> None:
         "net.ipv4.conf.all.rp_filter": "0",
         "net.ipv4.conf.default.rp_filter": "0",
         "net.ipv4.fib_multipath_hash_policy": "1",
+        "kernel.panic": "10",
     }
