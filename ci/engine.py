@@ -34,7 +34,8 @@ def pulumi(*arguments: str, aloud: bool = True) -> Result:
         events = Path(folder) / "events"
         command = (*arguments, "--non-interactive", "--color", "never")
         if arguments[0] in WITH_EVENTS:
-            command += ("--event-log", str(events))
+            # A slow engine says time and again that it is still at work, and no two comments would be alike.
+            command += ("--event-log", str(events), "--suppress-progress")
         lines: list[str] = []
         # A session of its own: Ctrl-C at a terminal would reach it a second time, which makes it stop at once.
         process = subprocess.Popen(
