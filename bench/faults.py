@@ -105,7 +105,8 @@ def document(without: Mapping[int, tuple[int, int, float]], found: Outages, drop
         what = f"dies, and the host has no keeper: {dead} of {flows} flows dead when it ended"
         lines.append(f"| {number} | {what} | 1 | {lasted:.1f} | for as long as it lasted |")
     if dropped:
-        lines += ["", f"Rounds in which QEMU ended the host's kernel (lab/machine/qemu.py) do not count: {dropped} times."]
+        what = "Rounds in which QEMU ended the host's kernel (lab/machine/qemu.py) do not count"
+        lines += ["", f"{what}: {dropped} times."]
     return "\n".join([*lines, ""])
 
 
