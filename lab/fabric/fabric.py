@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 import time
 import traceback
@@ -72,21 +73,23 @@ class Fabric:
             kernel_arguments="init=/usr/local/sbin/fabric-init quiet mitigations=off",
         )
         machine = Machine(hardware)
-        wire = machine.sockets / "instance", machine.sockets / "wire"
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         machine.hardware = replace(
             hardware,
             devices=[
                 "-netdev", f"user,id=outside,net={OUTSIDE_NETWORK},host={THIS_COMPUTER}",
                 "-device", "virtio-net-pci,netdev=outside,mac=52:54:00:00:00:01",
-                *network_card(WIRE_MAC, wire[1], wire[0]),
+                *network_card(WIRE_MAC, ours),
             ],
+            inherits=[ours.fileno()],
         )  # fmt: skip
-        machine.start()
+        with ours:
+            machine.start()
         machine.wait(BOOT_SECONDS)
         consoles = "".join(f"hvc{number} {place}\n" for number, place in enumerate(SHELLS))
         machine.guest.run("/bin/sh", "-c", "mkdir -p /etc/fabric && cat > /etc/fabric/consoles", stdin=consoles).check()
         machine.guest.script(f"OUTSIDE={OUTSIDE}\n{(GUEST / 'skeleton').read_text()}")
-        return cls(machine, Hosts(folder, wire, flavour), Around(region=region, servers=servers))
+        return cls(machine, Hosts(folder, theirs, flavour), Around(region=region, servers=servers))
 
     def follow(self, look: Callable[[], Declared], hop_limit: Callable[[str], int]) -> None:
         """From now on the fabric is what `look` says; `hop_limit` is the metadata service's, of an instance."""
@@ -101,6 +104,7 @@ class Fabric:
             self._thread.join()
         if self.hosts.launch:
             self.hosts.terminate(self.hosts.launch.instance_id)
+        self.hosts.wire.close()
         self.machine.discard()
 
     def verdict(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +23,8 @@ class Hosts:
     """One instance at a time: the fabric has one wire. Implements `Hypervisor`."""
 
     folder: Path
-    wire: tuple[Path, Path]
-    """Unix sockets of the wire: the instance's end and the fabric's."""
+    wire: socket.socket
+    """The instance's end of the fabric's wire."""
     flavour: Flavour = "ready"
     launch: Launch | None = None
     """Of the present instance, also while it is stopped."""
@@ -44,7 +45,8 @@ class Hosts:
                 image=host_image(image, self.flavour),
                 memory_mib=MEMORY_MIB,
                 cores=2,
-                devices=[*firmware(launch), *network_card(launch.mac, *self.wire)],
+                devices=[*firmware(launch), *network_card(launch.mac, self.wire)],
+                inherits=[self.wire.fileno()],
             )
             machine = Machine(hardware)
             try:
@@ -95,12 +97,15 @@ def firmware(launch: Launch) -> list[str]:
     ]
 
 
-def network_card(mac: str, here: Path, there: Path) -> list[str]:
-    """A card at one end of a wire between two machines: datagrams between two Unix sockets."""
-    ends = f"local.type=unix,local.path={here},remote.type=unix,remote.path={there}"
+def network_card(mac: str, wire: socket.socket) -> list[str]:
+    """A card at one end of a wire between two machines: one of two connected sockets.
+
+    Not Unix sockets with a path: of these the kernel cannot tell QEMU when a full one takes more, and QEMU asks again
+    and again, until it has no time for either machine.
+    """
     return [
         "-netdev",
-        f"dgram,id=wire,{ends}",
+        f"dgram,id=wire,local.type=fd,local.str={wire.fileno()}",
         # Amazon's network takes frames of 9001 bytes within a VPC.
         "-device",
         f"virtio-net-pci,netdev=wire,mac={mac},host_mtu=9001",

@@ -16,7 +16,7 @@ from lab.fabric.streams import DIRECTIONS, Direction, Streams, Traffic
 from lab.machine.guest import GuestError
 from lab.machine.qemu import EMULATORS_FAULT, Machine
 
-SETTLED_SECONDS = 90.0
+SETTLED_SECONDS = 240.0
 """Longer than all takes to be well again after anything that is done here."""
 
 LEARNING_SECONDS = 7.0
@@ -98,12 +98,12 @@ class Observer:
             time.sleep(0.5)
 
     def _says(self) -> str:
-        """Of a host that is not well: its own words, if it answers, and the end of its console."""
+        """Of a host that is not well: its own words, if it answers, and what QEMU says of both machines."""
         try:
             said = self.host("uptime; vpn-status || true; journalctl -u tunnel-keeper -n 20 --no-pager")
         except (GuestError, OSError) as failure:
             said = str(failure)
-        return f"{said}\nThe end of its console:\n{self.machine.last_words}"
+        return "\n".join([said, self.machine.condition, self.fabric.machine.condition])
 
     def forget(self) -> None:
         """The keeper begins anew: earlier faults no longer make it careful, and it has seen every probe answered."""

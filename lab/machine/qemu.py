@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.image.build import Image
 from lab.machine.guest import Guest, GuestError
@@ -38,6 +39,8 @@ class Hardware:
     cores: int = 1
     devices: Sequence[str] = ()
     """Further arguments of QEMU: network and firmware."""
+    inherits: Sequence[int] = ()
+    """Descriptors of open files of this process that QEMU has too, by the same numbers."""
     kernel_arguments: str = ""
     consoles: int = 1
     """Shells, on hvc0 and up: one for each place that a person may want to look at."""
@@ -115,6 +118,15 @@ class Machine:
         """The end of what the console said."""
         return "\n".join(self.console.splitlines()[-20:])
 
+    @property
+    def condition(self) -> str:
+        """What QEMU says of it, and what the console said last."""
+        try:
+            said = str(self._monitor("query-status")["status"]) if self.running else "off"
+        except (OSError, GuestError) as failure:
+            said = f"not answering its monitor ({failure})"
+        return f"{self.hardware.name} is {said}; the end of its console:\n{self.last_words}"
+
     def start(self) -> None:
         """Power on. Raises GuestError when QEMU ends at once."""
         # The disk of a host holds its keys.
@@ -130,7 +142,7 @@ class Machine:
             # A killed QEMU leaves its sockets, and they would pass for the new one's.
             (self.sockets / left).unlink(missing_ok=True)
         log = self.hardware.folder / "qemu.log"
-        self._process = _LAUNCHER.submit(_launch, arguments, log).result()
+        self._process = _LAUNCHER.submit(_launch, arguments, log, self.hardware.inherits).result()
         deadline = time.monotonic() + STOP_SECONDS
         while not (self.sockets / "agent").exists() or not (self.sockets / "monitor").exists():
             if not self.running or time.monotonic() > deadline:
@@ -184,8 +196,9 @@ class Machine:
     def _console_file(self) -> Path:
         return self.hardware.folder / "console.log"
 
-    def _monitor(self, command: str) -> None:
-        """One command of QEMU's machine protocol. Raises OSError or GuestError."""
+    def _monitor(self, command: str) -> Any:
+        """One command of QEMU's machine protocol: what it returns. Raises OSError or GuestError."""
+        returned = None
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(5.0)
             sock.connect(str(self.sockets / "monitor"))
@@ -197,9 +210,11 @@ class Machine:
                     if answer is None or "error" in answer:
                         said = answer["error"]["desc"] if answer else f"no answer from {self.hardware.name}"
                         raise GuestError(f"{execute}: {said}")
+                    returned = answer["return"]
+        return returned
 
 
-def _launch(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
+def _launch(arguments: list[str], log: Path, inherits: Sequence[int]) -> subprocess.Popen[bytes]:
     # A session of its own, so that Ctrl-C in the terminal is for the lab and not for its machines; and an end
     # with this process, however that ends.
     with log.open("wb") as output:
@@ -209,4 +224,5 @@ def _launch(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=inherits,
         )

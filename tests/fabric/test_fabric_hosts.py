@@ -5,7 +5,10 @@ Not proven here: that QEMU runs, and that cloud-init takes the firmware for EC2'
 
 from __future__ import annotations
 
+import select
+import socket
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -70,8 +73,10 @@ def machines(monkeypatch: pytest.MonkeyPatch) -> list[PretendMachine]:
 
 
 @pytest.fixture
-def ec2(tmp_path: Path, machines: list[PretendMachine]) -> Hosts:
-    return Hosts(tmp_path, (tmp_path / "here", tmp_path / "there"), "official")
+def ec2(tmp_path: Path, machines: list[PretendMachine]) -> Iterator[Hosts]:
+    end, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with end, other:
+        yield Hosts(tmp_path, end, "official")
 
 
 def test_an_instance_is_a_machine_of_its_image_on_the_wire(
@@ -83,12 +88,21 @@ def test_an_instance_is_a_machine_of_its_image_on_the_wire(
     assert machine.done == ["start"]
     assert (hardware.name, hardware.folder) == (LAUNCH.instance_id, tmp_path / LAUNCH.instance_id)
     assert hardware.image.disk == Path("/images/debian-13-official/disk")
-    assert hardware.devices == [*firmware(LAUNCH), *network_card(LAUNCH.mac, *ec2.wire)]
+    assert hardware.devices == [*firmware(LAUNCH), *network_card(LAUNCH.mac, ec2.wire)]
     assert "virtio-net-pci,netdev=wire,mac=02:00:00:00:00:01,host_mtu=9001" in hardware.devices
-    assert (
-        f"dgram,id=wire,local.type=unix,local.path={tmp_path}/here,remote.type=unix,remote.path={tmp_path}/there"
-        in (hardware.devices)
-    )
+    assert f"dgram,id=wire,local.type=fd,local.str={ec2.wire.fileno()}" in hardware.devices
+    assert hardware.inherits == [ec2.wire.fileno()]
+
+
+def test_a_full_wire_says_when_it_takes_more(ec2: Hosts) -> None:
+    """Which the kernel tells of connected sockets alone: of others it says at once that they take more."""
+    here = ec2.wire
+    with socket.fromfd(here.fileno(), here.family, here.type) as end:
+        end.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            while True:
+                end.send(b"a frame")
+        assert select.select([], [end], [], 0.0) == ([], [], [])
 
 
 def test_its_life(ec2: Hosts, machines: list[PretendMachine]) -> None:

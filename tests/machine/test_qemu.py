@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -233,6 +235,47 @@ def test_a_machine_that_never_answers_is_told_with_its_console(
     (machine.hardware.folder / "console.log").write_text("\n".join([*["early"] * 30, "Kernel panic"]))
     with pytest.raises(GuestError, match=r"test has not come up after 0 s; its console:\n(early\n){19}Kernel panic$"):
         machine.wait(0.0)
+
+
+def test_what_qemu_says_of_a_machine(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.condition == "test is off; the end of its console:\n"
+    say_qemu(monkeypatch, tmp_path / "bin", STAYS)
+    machine.start()
+    (machine.hardware.folder / "console.log").write_text("a last word\n")
+    # The pretended one has a file where QEMU has a socket.
+    assert re.fullmatch(
+        r"test is not answering its monitor \(.+\); the end of its console:\na last word", machine.condition
+    )
+    (machine.sockets / "monitor").unlink()
+
+    def serve(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b'{"QMP": {}}\n')
+            for line in lines:
+                asked = json.loads(line)["execute"] == "query-status"
+                connection.sendall(b'{"return": {"status": "paused"}}\n' if asked else b'{"return": {}}\n')
+
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(machine.sockets / "monitor"))
+        server.listen()
+        thread = threading.Thread(target=serve, args=(server,), daemon=True)
+        thread.start()
+        assert machine.condition == "test is paused; the end of its console:\na last word"
+        thread.join(5)
+
+
+def test_qemu_has_the_files_that_it_is_to_inherit_and_no_others(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with ours, theirs:
+        listing = tmp_path / "files"
+        say_qemu(monkeypatch, tmp_path / "bin", f"ls /proc/$$/fd >{listing}\n{STAYS}")
+        machine.hardware = replace(machine.hardware, inherits=[theirs.fileno()])
+        machine.start()
+        files = listing.read_text().split()
+        assert str(theirs.fileno()) in files and str(ours.fileno()) not in files
 
 
 def test_nothing_is_left_of_a_discarded_machine(

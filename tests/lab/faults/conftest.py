@@ -31,11 +31,13 @@ def observer(lab: Lab) -> Observer:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Seconds that were missed say nothing of why: the keeper and Libreswan do."""
+    """Seconds that were missed say nothing of why: the keeper, Libreswan and QEMU do."""
     report = yield
     watching = getattr(item, "funcargs", {}).get("observer")
     if report.failed and isinstance(watching, Observer):
         with suppress(GuestError):
+            machines = (watching.fabric.machine, watching.machine)
+            report.sections.append(("both machines", "\n".join(machine.condition for machine in machines)))
             report.sections.append(("the host", watching.host(STORY)))
     return report
 
