@@ -21,9 +21,8 @@ from lab.machine.guest import GuestError
 
 AT_ONCE = 2
 """Rounds of each headend between two fresh starts of the keeper: what comes and goes carries again later each time."""
-ORDER = ["dies"] * 10 + ["path to it", "path both ways"] * 5 + ["path from it"] * 2
-"""Each headend dies twenty times, and its path breaks as often, one way and both ways by turns. Four times only answers
-are lost: what goes to OCI arrives all the time."""
+ORDER = ["dies"] * 10 + ["path to it", "path both ways"] * 10 + ["path from it"] * 2
+"""Twenty rounds of each; four where only answers are lost, for what goes to OCI arrives all the time."""
 PERIOD_MS = 100.0
 """Between two packets of a flow; the tests have 50. With time left to emulated processors, tunnels return sooner."""
 HOLD_SECONDS = 4.0
@@ -113,7 +112,7 @@ def document(without: Mapping[int, tuple[int, int, float]], found: Outages, drop
 
 
 def main() -> None:
-    """Writes the results after each few rounds: it takes an hour, and may be stopped."""
+    """Writes the results after each few rounds: it takes more than an hour, and may be stopped."""
     found: Outages = {}
     dropped = 0
     with running_lab() as (_, observer):
