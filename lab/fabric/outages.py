@@ -28,6 +28,9 @@ RETURN_SECONDS: dict[Direction, float] = {"client->vcn": 10.0, "vcn->client": 15
 WATCHED_SECONDS = 20.0
 """After headends are back: longer than that."""
 
+IN_ORDER_SECONDS = 60.0
+"""Twice the longest that the host waits before it asks again for a key that it could not have."""
+
 SHUTDOWN_SECONDS = 20.0
 """After which a host that boots anew no longer answers as the one of before."""
 
@@ -99,6 +102,20 @@ class Observer:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{', '.join(names)}: not in use after {seconds:.0f} s:\n{self._says()}")
             time.sleep(0.5)
+
+    def in_order(self) -> str:
+        """`vpn-status` once nothing is wrong. Raises GuestError with what it says if something still is.
+
+        It may be later than traffic passes: a look for keys that met the fault is made again some seconds after.
+        """
+        deadline = time.monotonic() + IN_ORDER_SECONDS
+        while True:
+            try:
+                return self.host("vpn-status")
+            except GuestError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(1.0)
 
     def _says(self) -> str:
         """Of a host that is not well: its own words, if it answers, and what QEMU says of both machines."""

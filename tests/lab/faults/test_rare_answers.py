@@ -65,7 +65,7 @@ def test_headends_that_never_answer_a_ping(observer: Observer, note: Callable[[s
         # On the SAs before, probes had been answered: begin without that.
         observer.host("systemctl restart ipsec; systemctl restart tunnel-keeper")
         observer.wait()
-        observer.host("vpn-status")
+        observer.in_order()
         assert {one["probe"] for one in observer.status()["tunnels"].values()} == {"never answered"}
         streams = Streams.start(observer.fabric)
         try:

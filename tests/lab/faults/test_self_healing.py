@@ -50,7 +50,7 @@ def test_a_hand_on_the_host(observer: Observer, name: str, note: Callable[[str],
     note(f"{name}: {seconds} s, well after {until - began:.0f} s")
     assert seconds["client->vcn"] <= limit
     assert seconds["vcn->client"] <= TAKE_A_CHILD_SA.get(name, limit)
-    assert observer.host("vpn-status").count(" up\n") == 2
+    assert observer.in_order().count(" up\n") == 2
 
 
 def test_a_reboot_without_parameter_store(observer: Observer, lab: Lab, note: Callable[[str], None]) -> None:
