@@ -128,12 +128,14 @@ class Libreswan:
         self._orders.put(lambda: self._initiate(tunnel, before))
 
     def _initiate(self, tunnel: Tunnel, before: Child | None) -> None:
+        # In this order: what is negotiated now may be a child SA a moment later, and is never seen as neither.
+        states = whack("--showstates") or ""
         self._look()
         child = self.children.get(tunnel.conn)
         # It may have come up while the order waited, or be about to: Libreswan ends by itself what comes to nothing.
-        if not self.answers or tunnel.conn in answered(whack("--showstates") or ""):
+        if not self.answers or tunnel.conn in answered(states):
             return
-        if child is None or before is not None and child.is_same(before):
+        if not child or before and child.is_same(before):
             initiate(tunnel)
 
     def _run(self) -> None:

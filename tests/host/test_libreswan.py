@@ -164,6 +164,8 @@ class Daemon:
         self.calls: list[str] = []
         """What it has been told."""
         self.looks = 0
+        self.meanwhile: dict[str, str] = {}
+        """What becomes of its own attributes as soon as it has answered one question."""
         self.over = threading.Event()
         self.ended = threading.Event()
 
@@ -175,11 +177,15 @@ class Daemon:
         words = " ".join(command)
         if words == "ipsec whack --trafficstatus":
             self.looks += 1
-            return self.traffic
+            return self._said(self.traffic)
         if words == "ipsec whack --showstates":
-            return self.states
+            return self._said(self.states)
         self.calls.append(words)
         return None if self.traffic is None or words.startswith(self.refused) else ""
+
+    def _said(self, answer: str | None) -> str | None:
+        vars(self).update(self.meanwhile)
+        return answer
 
 
 @pytest.fixture
@@ -336,6 +342,17 @@ class TestThread:
         daemon.states = f"{state}\n"
         running.initiate(FIRST)
         assert bool(self.done(running, daemon)) == begun_anew
+
+    def test_what_comes_up_between_two_questions_is_not_initiated(self, running: Libreswan, daemon: Daemon) -> None:
+        """A daemon that runs its scripts answers none for seconds: between two questions lies all that they take."""
+        self.says("", running, daemon)
+        daemon.states = '#9: "tunnel-1":4500 IKE_AUTH_I (sent IKE_AUTH request); RETRANSMIT in 1s; idle;\n'
+        daemon.meanwhile = {
+            "states": '#9: "tunnel-1":4500 ESTABLISHED_IKE_SA (established IKE SA); REKEY in 9s;\n',
+            "traffic": ONE.format(serial=10, added=1795454440, inside=0),
+        }
+        running.initiate(FIRST)
+        assert self.done(running, daemon) == []
 
     def test_the_child_of_another_conn_keeps_none_from_being_initiated(
         self, running: Libreswan, daemon: Daemon
