@@ -23,6 +23,8 @@ from tests.lab.asking import QUICK, all_pass, assert_measured, fabric, wait_unti
 LATER = (
     "VPC route to the gateway",
     "security group without ingress of UDP 4500",
+    "network ACL without the headends' ingress",
+    "address not associated",
     "VCN's DRG table without the tunnels",
     "other phase 1 on tunnel 1",
     "other phase 2 on tunnel 1",
