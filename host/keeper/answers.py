@@ -13,7 +13,7 @@ WINDOW = 40
 CHANCE = 1e-4
 """A silence that chance explains less often is none of chance."""
 SHORTEST_PATIENCE = 0.25
-LONGEST_PATIENCE = 1.5
+LONGEST_PATIENCE = 1.2
 """Seconds after which a probe counts as missed: twice the slowest round trip of late, within these."""
 FORGOTTEN = 10
 """A silence of so many probes, and of more than chance explains, was an outage: it says nothing of how often they are

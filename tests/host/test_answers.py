@@ -276,7 +276,7 @@ def test_an_answer_to_what_was_never_asked_is_none(tunnel: Tunnel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("round_trip", "patience"), [(0.02, SHORTEST_PATIENCE), (0.5, 1.0), (0.75, 1.5), (5.0, LONGEST_PATIENCE)]
+    ("round_trip", "patience"), [(0.02, SHORTEST_PATIENCE), (0.5, 1.0), (0.55, 1.1), (5.0, LONGEST_PATIENCE)]
 )
 def test_a_probe_is_given_twice_the_slowest_round_trip(tunnel: Tunnel, round_trip: float, patience: float) -> None:
     tunnel.probes(True, round_trip=round_trip)
