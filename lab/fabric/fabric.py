@@ -70,7 +70,7 @@ class Fabric:
             image=fabric_image(),
             memory_mib=MEMORY_MIB,
             consoles=len(SHELLS),
-            kernel_arguments="init=/usr/local/sbin/fabric-init quiet mitigations=off",
+            kernel_arguments="init=/usr/local/sbin/fabric-init quiet",
         )
         machine = Machine(hardware)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)

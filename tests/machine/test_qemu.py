@@ -91,11 +91,11 @@ def test_the_command_line() -> None:
     assert qemu_arguments(one, Path("/s"), Path("/f/disk.qcow2"), Path("/f/console.log")) == [
         "qemu-system-x86_64",
         "-name", "i-1",
-        "-machine", "q35", "-accel", "tcg,tb-size=128", "-cpu", "max,la57=off",
+        "-machine", "q35", "-accel", "tcg,tb-size=768", "-cpu", "max,la57=off",
         "-smp", "2", "-m", "768",
         "-nodefaults", "-no-user-config", "-display", "none",
         "-kernel", "/image/kernel", "-initrd", "/image/initrd",
-        "-append", "root=/dev/vda rootfstype=ext4 console=ttyS0 panic=1 quiet",
+        "-append", "root=/dev/vda rootfstype=ext4 console=ttyS0 panic=1 norandmaps mitigations=off quiet",
         "-drive", "file=/f/disk.qcow2,format=qcow2,if=virtio,cache=unsafe",
         "-object", "rng-random,id=random,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=random",
         "-serial", "file:/f/console.log",
@@ -113,7 +113,7 @@ def test_kvm_is_not_asked_for_and_no_window_is_opened() -> None:
     words = qemu_arguments(hardware(Path("/f")), Path("/s"), Path("/d"), Path("/c"))
     assert "kvm" not in " ".join(words)
     assert words[words.index("-display") + 1] == "none"
-    assert words[words.index("-append") + 1].endswith("console=ttyS0 panic=1")
+    assert words[words.index("-append") + 1].endswith("console=ttyS0 panic=1 norandmaps mitigations=off")
 
 
 def test_sockets_have_a_short_path(machine: Machine) -> None:
