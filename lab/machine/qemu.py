@@ -22,6 +22,14 @@ from lab.machine.guest import Guest, GuestError
 COMMANDS = {"qemu-system-x86_64": "qemu-system-x86", "qemu-img": "qemu-utils", "setpriv": "util-linux"}
 """What a machine needs, and the Debian package of each."""
 
+TRANSLATED_MIB = 768
+"""Of translated code, more than a host needs. A full buffer is emptied, and all is translated anew: one of 128 MiB was
+sixty times in eight minutes."""
+
+FOR_THE_EMULATOR = "norandmaps mitigations=off"
+"""QEMU keeps what it has translated by address: where each process has its own, libraries are translated for each of
+them. And what a kernel does against the leaks of real processors takes an emulated one time, and protects nobody."""
+
 STOP_SECONDS = 15.0
 
 # The kernel ends a child with the *thread* that made it, so all machines are children of one that stays.
@@ -44,15 +52,6 @@ class Hardware:
     kernel_arguments: str = ""
     consoles: int = 1
     """Shells, on hvc0 and up: one for each place that a person may want to look at."""
-
-
-TRANSLATED_MIB = 768
-"""Of translated code, more than a host needs. A full buffer is emptied, and all is translated anew: one of 128 MiB was
-sixty times in eight minutes."""
-
-FOR_THE_EMULATOR = "norandmaps mitigations=off"
-"""QEMU keeps what it has translated by address: where each process has its own, libraries are translated for each of
-them. And what a kernel does against the leaks of real processors takes an emulated one a tenth of its time."""
 
 
 def qemu_arguments(hardware: Hardware, sockets: Path, disk: Path, console: Path) -> list[str]:

@@ -24,13 +24,13 @@ HANDS = {
     "keeper killed": ("systemctl kill -s KILL tunnel-keeper", 1.0),
     "clock an hour ahead": ("systemctl stop systemd-timesyncd; date -s '+1 hour'", 1.0),
     "clock back again": ("date -s '-1 hour'; systemctl start systemd-timesyncd", 1.0),
-    "Libreswan killed": ("pkill -KILL pluto", 45.0),
-    "Libreswan restarted": ("ipsec restart", 45.0),
+    "Libreswan killed": ("pkill -KILL pluto", 30.0),
+    "Libreswan restarted": ("ipsec restart", 30.0),
     "a conn deleted": ("ipsec whack --delete --name tunnel-1", 5.0),
 }
 
 # These take a child SA away, and the way back through it is Oracle's to move: the emulator's lag of 5 s, and two looks.
-TAKE_A_CHILD_SA = {"Libreswan killed": 45.0, "Libreswan restarted": 45.0, "a conn deleted": 15.0}
+TAKE_A_CHILD_SA = {"Libreswan killed": 30.0, "Libreswan restarted": 30.0, "a conn deleted": 15.0}
 
 
 @pytest.mark.parametrize("name", HANDS)
