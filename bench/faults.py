@@ -112,7 +112,7 @@ def document(without: Mapping[int, tuple[int, int, float]], found: Outages, drop
 
 
 def main() -> None:
-    """Writes the results after each few rounds: it takes more than an hour, and may be stopped."""
+    """Writes the results after each few rounds: it takes an hour, and may be stopped."""
     found: Outages = {}
     dropped = 0
     with running_lab() as (_, observer):
