@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from threading import RLock, Thread
 from typing import Any
@@ -47,6 +48,16 @@ class _QuietHandler(MotoRequestHandler):
         """Requests are recorded where the caller asked for it, not on standard error."""
 
 
+class _Dispatcher(DomainDispatcherApplication):
+    def __init__(self, create_app: Callable[[Any], Flask]) -> None:
+        super().__init__(create_app)
+        # moto lists its own folders at each request, to see whether a host is named like one of them.
+        self._backend_for_host = cache(super().get_backend_for_host)
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        return self._backend_for_host(host)
+
+
 class _Application:
     """moto behind one lock: what a guard has seen is still so when moto acts."""
 
@@ -66,7 +77,7 @@ class _Application:
                 app.view_functions = dict.fromkeys(app.view_functions, view_function)
             return app
 
-        self._moto = DomainDispatcherApplication(create_app)
+        self._moto = _Dispatcher(create_app)
         self._rights = rights
         self._recorder = recorder
         self._lock = lock
