@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -20,6 +21,10 @@ os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "true"
 
 # The SDKs of two clouds live to the end: to look for garbage among them as often as usual is a fifth of many tests.
 gc.set_threshold(50_000)
+
+# Beside machines that boot, one example may take any time.
+settings.register_profile("beside machines", deadline=None)
+settings.load_profile("beside machines")
 
 # One file is one worker's. The longest go first, longest of all in front, so that no worker ends with one of them
 # while the others have nothing left to do.

@@ -50,7 +50,7 @@ facts = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(max_size=3000))
 def test_any_text_comes_back_and_is_encoded_the_same_twice(text: str) -> None:
     encoded = user_data.encode(text)
@@ -66,7 +66,7 @@ def test_the_bytes_of_a_small_text_are_these_on_every_machine() -> None:
     assert user_data.size("#cloud-config\n") == len(packed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(facts)
 def test_the_yaml_is_exactly_the_files_and_the_first_boot(host: HostFacts) -> None:
     text = cloud_config(host)
@@ -80,7 +80,7 @@ def test_the_yaml_is_exactly_the_files_and_the_first_boot(host: HostFacts) -> No
     assert set(document) == {"write_files", "runcmd"}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(facts)
 def test_equal_facts_give_equal_text(host: HostFacts) -> None:
     assert cloud_config(host) == cloud_config(host)

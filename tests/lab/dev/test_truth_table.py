@@ -18,14 +18,14 @@ from lab.fabric.probes import Probe, verdict
 from lab.lab import Lab
 from tests.lab.asking import QUICK, all_pass, assert_measured, fabric, wait_until
 
-# Of what both ends of a tunnel have to agree on, the IKE version and the key are enough for every day; and of two lines
-# about one hop, one.
+# Of what both ends of a tunnel have to agree on, the key is enough for every day; and of two lines about one hop, one.
 LATER = (
     "VPC route to the gateway",
     "security group without ingress of UDP 4500",
     "network ACL without the headends' ingress",
     "address not associated",
     "VCN's DRG table without the tunnels",
+    "other IKE version on tunnel 1",
     "other phase 1 on tunnel 1",
     "other phase 2 on tunnel 1",
     "other PFS group on tunnel 1",
