@@ -11,15 +11,18 @@ LOCK := .venv/bin/uv pip compile --universal --python-version 3.11 --generate-ha
 # $(call timed,name,command): what is being done, and how long it took.
 timed = @echo "== $(1)"; started=$$(date +%s); $(2) && echo "== $(1): $$(($$(date +%s) - started)) s"
 
+new_enough = @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	{ echo 'error: please install Python 3.11 or newer with its venv module (or name one: make PYTHON=...)' >&2; exit 1; }
+
 .DEFAULT_GOAL := help
-.PHONY: help install lab lab-status lab-shell lab-down doctor field-report test test-lab test-long test-quick ready lint types bench lock
+.PHONY: help install lab lab-status lab-shell lab-down doctor field-report test test-lab test-long test-quick \
+	engine ready lint types bench lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 install: ## the Python environment, linked as .venv
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo 'error: please install Python 3.11 or newer with its venv module (or name one: make PYTHON=...)' >&2; exit 1; }
+	$(new_enough)
 	@$(PYTHON) -m lab.setup.environment
 
 lab: install ## both clouds on this machine: up, boot, ping (LAB=name, LAB_RULE=1: without machines)
@@ -42,8 +45,8 @@ field-report: install ## after an `up` in your own accounts: what the clouds sho
 
 # An engine waits for the clouds half of its time: five workers keep two cores busy. Machines do so by themselves, but for the
 # minutes in which the first one boots: the quick tests have what it leaves, and are over before seconds are promised.
-test: lint ## everything that is claimed, but for what takes hours
-	@$(MAKE) --no-print-directory --jobs 2 types ready
+test: ## everything that is claimed, but for what takes hours
+	@$(MAKE) --no-print-directory --jobs 3 engine lint types ready
 	$(call timed,tests with clouds,$(RUN) pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder \
 		--ignore tests/lab $(addprefix --ignore ,$(QUICK_TESTS)))
 	@$(MAKE) --no-print-directory --jobs 2 test-lab test-quick
@@ -60,6 +63,10 @@ test-lab: install ready ## one lab with its machines: the truth table, faults an
 
 test-quick: lint ## lint, pure functions and the program under mocks
 	$(call timed,quick tests,nice -n 19 $(RUN) pytest --quiet $(QUICK_TESTS))
+
+engine: ## the Pulumi engine, built where none is installed; needs no environment
+	$(new_enough)
+	$(call timed,engine,$(PYTHON) -m lab.engine.install >/dev/null)
 
 ready: install ## what the tests need and takes minutes to make
 	$(call timed,engine and disk images,$(RUN) tests.ready)
