@@ -50,8 +50,10 @@ class Lab:
         set_keys(self.project.stack_file, keys)
 
     def inject(self, *faults: Mapping[str, Any]) -> None:
-        """Faults and delays from now on; none ends them."""
-        self.clouds.faults.write_text(json.dumps(faults))
+        """Faults and delays from now on; none ends them. Never half of them: a plugin may be reading the file."""
+        written = self.clouds.faults.with_suffix(".new")
+        written.write_text(json.dumps(faults))
+        written.replace(self.clouds.faults)
 
     def registered(self) -> list[dict[str, Any]]:
         """What was registered since the last call of `forget`, in the order of the engine's checks."""

@@ -69,12 +69,18 @@ def test_and_then_swept_with_all_that_is_in_it(desk: Desk, foreign: dict[str, li
     assert desk.lab.leftovers() == foreign
 
 
+IN_FLIGHT = ("aws:ec2/subnet:Subnet", "oci:Core/drgAttachment:DrgAttachment")
+
+
 def test_what_a_killed_engine_was_making_holds_what_it_is_in(desk: Desk, tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    desk.lab.inject({"type": "aws:ec2/subnet:Subnet", "operation": "created", "delay": 3600, "mark": str(mark)})
+    """In both clouds, and what the one refuses does not hide what the other does."""
+    marks = {kind: tmp_path / kind.rsplit(":", 1)[1] for kind in IN_FLIGHT}
+    # No CPE, so no connection either: what that holds would keep the address, and with it the VPC, from being tried.
+    no_cpe = {"type": "oci:Core/cpe:Cpe", "operation": "create", "delay": 3600}
+    desk.lab.inject(no_cpe, *(hold(kind, mark) for kind, mark in marks.items()))
     job = desk.start("environment", "up", "8")
     deadline = time.monotonic() + 120
-    while not mark.exists():
+    while not all(mark.exists() for mark in marks.values()):
         assert job.poll() is None, "the job has ended"
         assert time.monotonic() < deadline, "nothing was made"
         time.sleep(0.1)
@@ -82,9 +88,17 @@ def test_what_a_killed_engine_was_making_holds_what_it_is_in(desk: Desk, tmp_pat
     desk.lab.inject()
     refused = desk.run("environment", "down", "8")
     assert refused.returncode != 0
-    assert "aws:ec2/subnet:Subnet::" in refused.stderr
+    assert {kind for kind in IN_FLIGHT if f"{kind}::" not in refused.stderr} == set()
     assert "DependencyViolation" in refused.stderr
-    assert json.loads(mark.read_text())["id"] in desk.lab.leftovers()["subnets"]
+    assert "409-Conflict" in refused.stderr
+    left = desk.lab.leftovers()
+    assert json.loads(marks["aws:ec2/subnet:Subnet"].read_text())["id"] in left["subnets"]
+    assert json.loads(marks["oci:Core/drgAttachment:DrgAttachment"].read_text())["id"] in left["drgattachment"]
+
+
+def hold(kind: str, mark: Path) -> dict[str, object]:
+    """The engine does not hear that the cloud has made one of these; the mark gets its id."""
+    return {"type": kind, "operation": "created", "delay": 3600, "mark": str(mark)}
 
 
 def test_the_sweep_takes_both_away(desk: Desk, foreign: dict[str, list[str]]) -> None:

@@ -136,11 +136,12 @@ def test_a_killed_command_leaves_an_engine_that_down_ends(name: str) -> None:
 def test_what_serves_a_lab_is_ended_also_before_it_can_answer(name: str) -> None:
     running = started(name)
     until(running, "stand-in clouds")
-    while not (folder(name) / "process").exists():
+    process = folder(name) / "process"
+    while not (process.exists() and process.read_text()):
         time.sleep(0.01)
     running.kill()
     running.wait(SECONDS)
-    serving = int((folder(name) / "process").read_text())
+    serving = int(process.read_text())
     sockets = (folder(name) / "sockets").readlink()
     assert lab(name, "down").returncode == 0
     assert not runs(serving)
