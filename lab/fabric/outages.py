@@ -22,8 +22,8 @@ SETTLED_SECONDS = 240.0
 LEARNING_SECONDS = 7.0
 """Until the keeper knows that every probe is answered, and so takes the third missed one for no chance."""
 
-RETURN_SECONDS: dict[Direction, float] = {"client->vcn": 10.0, "vcn->client": 15.0}
-"""For how long traffic may stand still once a headend is back. The way back is the emulator's, and takes two looks."""
+RETURN_SECONDS = 10.0
+"""For how long traffic may stand still in either direction once a headend is back."""
 
 WATCHED_SECONDS = 20.0
 """After headends are back: longer than that."""
