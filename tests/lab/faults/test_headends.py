@@ -143,6 +143,8 @@ def test_both_headends_away_for_a_minute(observer: Observer, note: Callable[[str
         seconds = observer.both_away(60.0)
         note(f"both headends back after a minute: traffic again after {seconds} s")
         observer.wait()
-        if max(seconds.values()) <= RETURN_SECONDS:
+        assert seconds["client->vcn"] <= RETURN_SECONDS
+        # The way back is the emulator's, which looks every two seconds, and on a starved machine later.
+        if seconds["vcn->client"] <= RETURN_SECONDS:
             break
-    assert max(seconds.values()) <= RETURN_SECONDS
+    assert seconds["vcn->client"] <= RETURN_SECONDS
